@@ -1,0 +1,59 @@
+# `make` alone lists what there is.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+# Two stamps: what the product needs, and what its development needs on top.
+$(VENV)/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "groupement needs Python 3.11 or later; name one with make PYTHON=python3.12 …")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "no venv module: on Debian, apt-get install python3-venv"; exit 1; }
+	@echo "installing into $(VENV) (about 300 MB, once) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.lock $(VENV)/installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+install: $(VENV)/installed ## make .venv with the command `groupement` in it
+
+install-dev: $(VENV)/installed-dev ## the same with what tests, lint and types need
+
+demo: install ## a generated purchasing network, its figures, and a running service
+	@$(BIN)/groupement demo $(ARGS)
+
+test: install-dev ## everything, with what it needs installed first
+	@$(BIN)/python infra/local/needs.py
+	@$(BIN)/python -m pytest tests
+
+test-embedded: install-dev ## the tests that need nothing but Python
+	@$(BIN)/python -m pytest tests -m "not browser and not postgres"
+
+lint: install-dev ## style, and who may import whom
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+types: install-dev ## mypy, strict
+	@$(BIN)/mypy
+
+contracts: install-dev ## generate contracts/ from the events and the API
+	@$(BIN)/python -m contracts.generate
+
+bench: install-dev ## measure speed as ratios and write docs/benchmarks.md
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+lock: ## renew the hashed locks (needs uv)
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group build pyproject.toml -o requirements.lock
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group build --group dev pyproject.toml -o requirements-dev.lock
+
+clean: ## remove .venv and what tools left behind
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+
+.PHONY: help install install-dev demo test test-embedded lint types contracts bench lock clean

@@ -1,0 +1,1 @@
+"""Generated: the public language as schemas, examples and catalogue."""

@@ -1,0 +1,228 @@
+"""What every word of the published language shares: the event, money, dates, identifiers.
+
+Rounding: amounts are rounded once, on the line, HALF_UP, to the cent (`cents`). No float is ever accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Annotated, Any, ClassVar, Self
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
+
+PARIS = ZoneInfo("Europe/Paris")
+FIRST_DAY, LAST_DAY = date(1990, 1, 1), date(2100, 12, 31)
+CENT = Decimal("0.01")
+LIMIT = Decimal(10) ** 12
+
+
+def cents(value: Decimal) -> Decimal:
+    """`value` rounded to the cent, HALF_UP: the only rounding of money in the product."""
+    return value.quantize(CENT, rounding=ROUND_HALF_UP)
+
+
+def paris_day(at: date | datetime) -> date:
+    """The business day of a document: a plain date as it is, an instant as the day it is in Paris."""
+    if not isinstance(at, datetime):
+        return at
+    if at.tzinfo is None:
+        msg = f"{at.isoformat()} has no time zone; give a date, or an instant such as 2022-01-31T23:30:00Z"
+        raise ValueError(msg)
+    return at.astimezone(PARIS).date()
+
+
+def _no_float(value: Any) -> Any:
+    if isinstance(value, float | bool):
+        msg = f'{value!r} is a binary number; money and quantities are decimal strings such as "12.50"'
+        raise ValueError(msg)  # noqa: TRY004 - pydantic turns ValueError into a refusal with its place
+    return value
+
+
+def _decimal(places: int) -> AfterValidator:
+    quantum = Decimal(1).scaleb(-places)
+
+    def check(value: Decimal) -> Decimal:
+        if not value.is_finite():
+            msg = f"{value} is not a number"
+            raise ValueError(msg)
+        if abs(value) >= LIMIT:
+            msg = f"{value} has more than 12 digits before the point"
+            raise ValueError(msg)
+        exact = value.quantize(quantum)
+        if exact != value:
+            msg = f"{value} has more than {places} decimals"
+            raise ValueError(msg)
+        return exact if places == 2 else value  # noqa: PLR2004 - cents are always written, "5.00"
+
+    return AfterValidator(check)
+
+
+def _not_negative(value: Decimal) -> Decimal:
+    if value < 0:
+        msg = f"{value} is negative"
+        raise ValueError(msg)
+    return value
+
+
+def _positive(value: Decimal) -> Decimal:
+    if value <= 0:
+        msg = f"{value} is not above zero"
+        raise ValueError(msg)
+    return value
+
+
+def plain(value: Decimal) -> str:
+    """Plain notation without trailing zeros or exponent: 1E+3 is "1000", 2.50 is "2.5"."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _schema(places: int) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": rf"^-?\d{{1,12}}(\.\d{{1,{places}}})?$"})
+
+
+def _day_in_range(value: date) -> date:
+    if not FIRST_DAY <= value <= LAST_DAY:
+        msg = f"{value} is outside {FIRST_DAY} to {LAST_DAY}"
+        raise ValueError(msg)
+    return value
+
+
+def _utc(value: datetime) -> datetime:
+    return value.astimezone(UTC)
+
+
+_as_cents = PlainSerializer(lambda v: f"{v:.2f}", return_type=str)
+_as_plain = PlainSerializer(plain, return_type=str)
+
+SignedAmount = Annotated[Decimal, BeforeValidator(_no_float), _decimal(2), _as_cents, _schema(2)]
+"""Money in the document's currency, net of VAT, at most 12 digits and 2 decimals; may be negative."""
+Amount = Annotated[
+    Decimal, BeforeValidator(_no_float), _decimal(2), AfterValidator(_not_negative), _as_cents, _schema(2)
+]
+"""Money in the document's currency, net of VAT, zero or more."""
+Price = Annotated[
+    Decimal, BeforeValidator(_no_float), _decimal(6), AfterValidator(_not_negative), _as_plain, _schema(6)
+]
+"""Price of one unit, zero or more, at most 6 decimals."""
+Quantity = Annotated[
+    Decimal, BeforeValidator(_no_float), _decimal(6), AfterValidator(_not_negative), _as_plain, _schema(6)
+]
+"""A number of units, zero or more, at most 6 decimals."""
+PositiveQuantity = Annotated[
+    Decimal, BeforeValidator(_no_float), _decimal(6), AfterValidator(_positive), _as_plain, _schema(6)
+]
+"""A number of units, above zero, at most 6 decimals."""
+Rate = Annotated[Decimal, BeforeValidator(_no_float), _decimal(6), AfterValidator(_not_negative), _as_plain, _schema(6)]
+"""A share: 0.10 is 10 %."""
+BusinessDate = Annotated[date, AfterValidator(_day_in_range)]
+"""A day in Europe/Paris, 1990 to 2100."""
+DocumentDate = Annotated[
+    BusinessDate,
+    BeforeValidator(lambda v: paris_day(v) if isinstance(v, datetime) else v),
+]
+"""A day as a document states it; an aware instant becomes its day in Paris."""
+Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
+"""A moment, aware, kept in UTC."""
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+"""ISO 4217 code."""
+Code = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
+"""A code that somebody else gave: item, category (CPV), reference, document number."""
+
+UNRECORDED = UUID(int=0)
+NOT_YET = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Value(BaseModel):
+    """A frozen part of an event or command. Unknown fields are ignored: an added one must not break an old reader."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        use_attribute_docstrings=True,
+        json_schema_serialization_defaults_required=True,
+    )
+
+
+class Event(Value):
+    """A fact that has happened. Aggregates fill the business fields, the shell the four below (`stamped`)."""
+
+    TOPIC: ClassVar[str] = ""
+    """Stored name and version, `<context>.<Name>.v<N>`: never the module path, so that a class may move."""
+    UPCASTS: ClassVar[dict[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {}
+    """Version N -> function that turns a stored document of N into one of N + 1."""
+
+    event_id: UUID = UNRECORDED
+    """Identity: uuid5 of the command id and the event's ordinal in it."""
+    recorded_at: Instant = NOT_YET
+    """When the service learned the fact (server clock, UTC). Never the document's own date."""
+    actor: str = ""
+    """Opaque id of the user or system that acted; no name, no e-mail address."""
+    trace_id: str = ""
+    """Trace of the request that caused the event."""
+
+    def stamped(self, event_id: UUID, recorded_at: datetime, actor: str, trace_id: str) -> Self:
+        """This event with the shell's four fields."""
+        return self.model_copy(
+            update={"event_id": event_id, "recorded_at": recorded_at, "actor": actor, "trace_id": trace_id}
+        )
+
+    @classmethod
+    def context(cls) -> str:
+        """The bounded context that publishes the event."""
+        return cls.TOPIC.split(".")[0]
+
+    @classmethod
+    def schema_version(cls) -> int:
+        """The version in the stored name."""
+        return int(cls.TOPIC.rsplit(".v", 1)[1])
+
+
+class Command(BaseModel):
+    """A wish, imperative, validated at the edge. Unknown fields are refused: a misspelt one must not be lost."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Refusal(Exception):
+    """A decision that says no: which rule, which value, which place, what to do.
+
+    Subclasses are named as facts (`CeilingExceeded`); `rule` cites the rule and its source, `remedy` says what to do.
+    """
+
+    rule: ClassVar[str] = ""
+    remedy: ClassVar[str] = ""
+
+    def __init__(self, detail: str, *, pointer: str = "", **values: object) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.pointer = pointer
+        self.values = {name: str(value) for name, value in values.items()}
+
+
+class Unknown(Refusal):
+    """The thing named does not exist, or is not yours to see: the answer is the same."""
+
+    rule = "A command names things that exist"
+    remedy = "Check the identifier."
+
+
+class AlreadyExists(Refusal):
+    """A thing with this identity exists already."""
+
+    rule = "An identity is given once"
+    remedy = "Read the existing one, or use another identifier."

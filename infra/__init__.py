@@ -1,0 +1,1 @@
+"""Adapters: no business word in here."""

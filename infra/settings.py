@@ -1,0 +1,50 @@
+"""Settings: environment variables that begin with GROUPEMENT_, and where things lie on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from platformdirs import user_data_path
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Everything that may differ between two installations."""
+
+    model_config = SettingsConfigDict(env_prefix="GROUPEMENT_", frozen=True)
+
+    home: Path = user_data_path("groupement")
+    """Folder of stores, analytics and keys."""
+    postgres_host: str = ""
+    """Where set, stores live in PostgreSQL, one database for each context."""
+    postgres_port: int = 5432
+    postgres_user: str = "groupement"
+    postgres_password: str = ""
+    postgres_dbname: str = "{context}"
+    lanes: int = 1
+    """Lanes of a new ordering store; fixed at its creation."""
+
+    def store_environment(self, context: str) -> dict[str, str]:
+        """The `eventsourcing` library's variables for the store of a context."""
+        if self.postgres_host:
+            return {
+                "PERSISTENCE_MODULE": "eventsourcing.postgres",
+                "POSTGRES_DBNAME": self.postgres_dbname.format(context=context),
+                "POSTGRES_HOST": self.postgres_host,
+                "POSTGRES_PORT": str(self.postgres_port),
+                "POSTGRES_USER": self.postgres_user,
+                "POSTGRES_PASSWORD": self.postgres_password,
+                "POSTGRES_LOCK_TIMEOUT": "5",
+            }
+        folder = self.home / "stores"
+        folder.mkdir(parents=True, exist_ok=True)
+        return {
+            "PERSISTENCE_MODULE": "eventsourcing.sqlite",
+            "SQLITE_DBNAME": str(folder / f"{context}.db"),
+            "SQLITE_LOCK_TIMEOUT": "10",
+        }
+
+    @property
+    def analytics(self) -> Path:
+        """Folder of the embedded analytics engine: one process at a time may open it."""
+        return self.home / "analytics"

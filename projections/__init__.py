@@ -1,0 +1,1 @@
+"""Projections: one folder per question somebody asks, and the only writer."""

@@ -1,0 +1,1 @@
+"""The services: one package per bounded context, and what puts them together."""

@@ -1,0 +1,1 @@
+"""Finance: figures over the projections, and the events behind them."""

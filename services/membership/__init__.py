@@ -1,0 +1,1 @@
+"""Membership: who belongs to the group, and what they may order under."""

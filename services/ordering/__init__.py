@@ -1,0 +1,1 @@
+"""Ordering: orders, receipts, invoices, and the ceiling that holds."""

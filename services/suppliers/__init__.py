@@ -1,0 +1,1 @@
+"""Suppliers: who sells to the group, and how they are rated."""

@@ -1,0 +1,1 @@
+"""Tendering: framework agreements, prices, ceilings and reference prices."""
