@@ -44,6 +44,14 @@ def paris_day(at: date | datetime) -> date:
     return at.astimezone(PARIS).date()
 
 
+def anniversary(day: date, years: int) -> date:
+    """The first day after a period of so many years; 29 February becomes 1 March in a year without it."""
+    try:
+        return day.replace(year=day.year + years)
+    except ValueError:
+        return date(day.year + years, 3, 1)
+
+
 def _no_float(value: Any) -> Any:
     if isinstance(value, float | bool):
         msg = f'{value!r} is a binary number; money and quantities are decimal strings such as "12.50"'
