@@ -25,6 +25,7 @@ from pydantic import (
 
 PARIS = ZoneInfo("Europe/Paris")
 FIRST_DAY, LAST_DAY = date(1990, 1, 1), date(2100, 12, 31)
+FIRST_YEAR = 1970
 CENT = Decimal("0.01")
 LIMIT = Decimal(10) ** 12
 
@@ -41,7 +42,7 @@ def paris_day(at: date | datetime) -> date:
     if at.tzinfo is None:
         msg = f"{at.isoformat()} has no time zone; give a date, or an instant such as 2022-01-31T23:30:00Z"
         raise ValueError(msg)
-    return at.astimezone(PARIS).date()
+    return _utc(at).astimezone(PARIS).date()
 
 
 def anniversary(day: date, years: int) -> date:
@@ -73,7 +74,8 @@ def _decimal(places: int) -> AfterValidator:
         if exact != value:
             msg = f"{value} has more than {places} decimals"
             raise ValueError(msg)
-        return exact if places == 2 else value  # noqa: PLR2004 - cents are always written, "5.00"
+        # Adding zero turns -0 into 0. Cents are always written, "5.00".
+        return (exact if places == 2 else value) + 0  # noqa: PLR2004
 
     return AfterValidator(check)
 
@@ -98,10 +100,6 @@ def plain(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _schema(places: int) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": rf"^-?\d{{1,12}}(\.\d{{1,{places}}})?$"})
-
-
 def _day_in_range(value: date) -> date:
     if not FIRST_DAY <= value <= LAST_DAY:
         msg = f"{value} is outside {FIRST_DAY} to {LAST_DAY}"
@@ -109,47 +107,73 @@ def _day_in_range(value: date) -> date:
     return value
 
 
+def _document_day(value: Any) -> Any:
+    """A day as ISO text or date, or an aware instant's day in Paris. Never a number: pydantic would count seconds."""
+    if isinstance(value, date):
+        return paris_day(value)
+    try:
+        return paris_day(datetime.fromisoformat(value)) if "T" in value else date.fromisoformat(value)
+    except (TypeError, ValueError) as error:
+        msg = f"{value!r} is not a day such as 2022-01-31, nor an instant such as 2022-01-31T23:30:00Z"
+        raise ValueError(msg) from error
+
+
 def _utc(value: datetime) -> datetime:
+    if value.tzinfo is None or not FIRST_YEAR <= value.year <= LAST_DAY.year:
+        msg = f"{value.isoformat()} is not an instant: it needs a time zone and a year {FIRST_YEAR} to {LAST_DAY.year}"
+        raise ValueError(msg)
     return value.astimezone(UTC)
 
 
 _as_cents = PlainSerializer(lambda v: f"{v:.2f}", return_type=str)
 _as_plain = PlainSerializer(plain, return_type=str)
 
-SignedAmount = Annotated[Decimal, BeforeValidator(_no_float), _decimal(2), _as_cents, _schema(2)]
+
+def _number(places: int, meaning: str, sign: str = "") -> WithJsonSchema:
+    pattern = rf"^{sign}\d{{1,12}}(\.\d{{1,{places}}})?$"
+    return WithJsonSchema({"type": "string", "pattern": pattern, "description": meaning})
+
+
+def _text(kind: str, meaning: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "format": kind, "description": meaning})
+
+
+_Cents = Annotated[Decimal, BeforeValidator(_no_float), _decimal(2), _as_cents]
+_Millionths = Annotated[Decimal, BeforeValidator(_no_float), _decimal(6), _as_plain]
+
+SignedAmount = Annotated[
+    _Cents, _number(2, "Money in the document's currency, net of VAT; may be negative.", sign="-?")
+]
 """Money in the document's currency, net of VAT, at most 12 digits and 2 decimals; may be negative."""
-Amount = Annotated[
-    Decimal, BeforeValidator(_no_float), _decimal(2), AfterValidator(_not_negative), _as_cents, _schema(2)
-]
+Amount = Annotated[_Cents, AfterValidator(_not_negative), _number(2, "Money in the document's currency, net of VAT.")]
 """Money in the document's currency, net of VAT, zero or more."""
-Price = Annotated[
-    Decimal, BeforeValidator(_no_float), _decimal(6), AfterValidator(_not_negative), _as_plain, _schema(6)
-]
-"""Price of one unit, zero or more, at most 6 decimals."""
-Quantity = Annotated[
-    Decimal, BeforeValidator(_no_float), _decimal(6), AfterValidator(_not_negative), _as_plain, _schema(6)
-]
+Price = Annotated[_Millionths, AfterValidator(_not_negative), _number(6, "Price of one unit, net of VAT.")]
+"""Price of one unit, net of VAT, zero or more, at most 6 decimals."""
+Quantity = Annotated[_Millionths, AfterValidator(_not_negative), _number(6, "A number of units.")]
 """A number of units, zero or more, at most 6 decimals."""
-PositiveQuantity = Annotated[
-    Decimal, BeforeValidator(_no_float), _decimal(6), AfterValidator(_positive), _as_plain, _schema(6)
-]
+PositiveQuantity = Annotated[_Millionths, AfterValidator(_positive), _number(6, "A number of units, above zero.")]
 """A number of units, above zero, at most 6 decimals."""
-Rate = Annotated[Decimal, BeforeValidator(_no_float), _decimal(6), AfterValidator(_not_negative), _as_plain, _schema(6)]
+Rate = Annotated[_Millionths, AfterValidator(_not_negative), _number(6, "A share: 0.10 is 10 %.")]
 """A share: 0.10 is 10 %."""
-BusinessDate = Annotated[date, AfterValidator(_day_in_range)]
+BusinessDate = Annotated[date, AfterValidator(_day_in_range), _text("date", "A day in Europe/Paris, 1990 to 2100.")]
 """A day in Europe/Paris, 1990 to 2100."""
-DocumentDate = Annotated[
-    BusinessDate,
-    BeforeValidator(lambda v: paris_day(v) if isinstance(v, datetime) else v),
-]
+DocumentDate = Annotated[BusinessDate, BeforeValidator(_document_day)]
 """A day as a document states it; an aware instant becomes its day in Paris."""
-Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
+Instant = Annotated[AwareDatetime, AfterValidator(_utc), _text("date-time", "A moment, in UTC.")]
 """A moment, aware, kept in UTC."""
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+Currency = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Z]{3}$"),
+    WithJsonSchema({"type": "string", "pattern": "^[A-Z]{3}$", "description": "Currency of the amounts, ISO 4217."}),
+]
 """ISO 4217 code."""
 Code = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 """A code that somebody else gave: item, category (CPV), reference, document number."""
+EstablishmentId = Annotated[UUID, _text("uuid", "The establishment.")]
+SupplierId = Annotated[UUID, _text("uuid", "The supplier.")]
+AgreementId = Annotated[UUID, _text("uuid", "The framework agreement.")]
+LotId = Annotated[UUID, _text("uuid", "The lot of the agreement.")]
 
 UNRECORDED = UUID(int=0)
 NOT_YET = datetime(1970, 1, 1, tzinfo=UTC)
@@ -186,7 +210,7 @@ class Event(Value):
     def stamped(self, event_id: UUID, recorded_at: datetime, actor: str, trace_id: str) -> Self:
         """This event with the shell's four fields."""
         return self.model_copy(
-            update={"event_id": event_id, "recorded_at": recorded_at, "actor": actor, "trace_id": trace_id}
+            update={"event_id": event_id, "recorded_at": _utc(recorded_at), "actor": actor, "trace_id": trace_id}
         )
 
     @classmethod
