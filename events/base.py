@@ -18,6 +18,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     PlainSerializer,
     StringConstraints,
     WithJsonSchema,
@@ -174,6 +175,8 @@ EstablishmentId = Annotated[UUID, _text("uuid", "The establishment.")]
 SupplierId = Annotated[UUID, _text("uuid", "The supplier.")]
 AgreementId = Annotated[UUID, _text("uuid", "The framework agreement.")]
 LotId = Annotated[UUID, _text("uuid", "The lot of the agreement.")]
+Item = Annotated[Code, Field(description="Code of the item in the price list or the imported source.")]
+Reason = Annotated[Text, Field(description="Why, in the words of who decided.")]
 
 UNRECORDED = UUID(int=0)
 NOT_YET = datetime(1970, 1, 1, tzinfo=UTC)

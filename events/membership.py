@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
-from events.base import BusinessDate, Code, Event, Text
+from events.base import AgreementId, BusinessDate, Code, EstablishmentId, Event, Reason, Text
 
 
 class EstablishmentKind(StrEnum):
@@ -25,8 +25,9 @@ class EstablishmentJoined(Event):
     """An establishment became a member of the purchasing group."""
 
     TOPIC: ClassVar[str] = "membership.EstablishmentJoined.v1"
-    establishment_id: UUID
+    establishment_id: EstablishmentId
     name: Text
+    """Official name of the establishment."""
     kind: EstablishmentKind
     siret: Code | None = None
     """14 digits, checked (Luhn, with the exception of La Poste)."""
@@ -40,28 +41,31 @@ class EstablishmentLeft(Event):
     """An establishment left the group; its adhesions end on the same day, included."""
 
     TOPIC: ClassVar[str] = "membership.EstablishmentLeft.v1"
-    establishment_id: UUID
+    establishment_id: EstablishmentId
     left_on: BusinessDate
     """Last day of membership."""
-    reason: Text
+    reason: Reason
 
 
 class SiteOpened(Event):
     """An establishment opened a site, a place where goods are delivered."""
 
     TOPIC: ClassVar[str] = "membership.SiteOpened.v1"
-    establishment_id: UUID
+    establishment_id: EstablishmentId
     site_id: UUID
+    """The site."""
     name: Text
+    """Name of the site, as deliveries find it."""
     opened_on: BusinessDate
+    """First day on which it takes deliveries."""
 
 
 class AdhesionGranted(Event):
     """An establishment may order under an agreement from a day on."""
 
     TOPIC: ClassVar[str] = "membership.AdhesionGranted.v1"
-    establishment_id: UUID
-    agreement_id: UUID
+    establishment_id: EstablishmentId
+    agreement_id: AgreementId
     valid_from: BusinessDate
     """First day on which it may order."""
     valid_to: BusinessDate | None = None
@@ -72,11 +76,11 @@ class AdhesionEnded(Event):
     """An establishment's right to order under an agreement ends."""
 
     TOPIC: ClassVar[str] = "membership.AdhesionEnded.v1"
-    establishment_id: UUID
-    agreement_id: UUID
+    establishment_id: EstablishmentId
+    agreement_id: AgreementId
     ended_on: BusinessDate
     """Last day on which it may order, included."""
-    reason: Text
+    reason: Reason
 
 
 EVENTS: tuple[type[Event], ...] = (

@@ -7,14 +7,19 @@ from typing import ClassVar
 from uuid import UUID
 
 from events.base import (
+    AgreementId,
     Amount,
     BusinessDate,
     Code,
     Currency,
     Event,
+    Item,
+    LotId,
     PositiveQuantity,
     Price,
     Rate,
+    Reason,
+    SupplierId,
     Text,
     Value,
 )
@@ -49,6 +54,7 @@ class InternalLimit(Value):
     """A threshold below the maximum: above it an order needs an approval by someone else, for the excess only."""
 
     amount: Amount
+    """The limit of all orders together, net of VAT."""
     allowance: Rate
     """Share of the limit, of its total, that may be passed without approval: 0.10 is 10 %."""
 
@@ -56,8 +62,9 @@ class InternalLimit(Value):
 class PriceListLine(Value):
     """One item of a price list."""
 
-    item: Code
+    item: Item
     label: Text
+    """Name of the item."""
     unit: Text
     """The unit that is ordered, such as "box of 10"."""
     base_units: PositiveQuantity
@@ -69,16 +76,20 @@ class PriceListLine(Value):
 class Lot(Value):
     """The unit that was awarded: one supplier, one price list."""
 
-    lot_id: UUID
+    lot_id: LotId
     number: Code
+    """Number of the lot within the agreement, such as 1 or 2b."""
     title: Text
-    supplier_id: UUID
+    """Subject of the lot."""
+    supplier_id: SupplierId
     category: Code
     """CPV code."""
     maximum: Amount | None = None
-    """Maximum of the lot; null where only the agreement's counts."""
+    """Maximum of the lot, net of VAT; null where only the agreement's counts."""
     internal_limit: InternalLimit | None = None
+    """Threshold of the lot; null where it has none."""
     prices: tuple[PriceListLine, ...]
+    """The price list at signature; each item once."""
 
 
 class BaselineSet(Event):
@@ -87,9 +98,11 @@ class BaselineSet(Event):
     TOPIC: ClassVar[str] = "tendering.BaselineSet.v1"
     baseline_id: UUID
     """The agreement's id, or for imported history an id of (source, item), across agreements."""
-    agreement_id: UUID | None = None
-    lot_id: UUID | None = None
-    item: Code
+    agreement_id: AgreementId | None = None
+    """The agreement in which the price is compared; null for imported history."""
+    lot_id: LotId | None = None
+    """The lot in which the price is compared; null for imported history."""
+    item: Item
     method: BaselineMethod
     price: Price
     """Per base unit, net of VAT."""
@@ -97,6 +110,7 @@ class BaselineSet(Event):
     evidence: Text
     """Where the price comes from: a document, an event id, an order line."""
     valid_from: BusinessDate
+    """First order day that it is compared with."""
     approved_by: Text
     """Opaque id of who approved the baseline."""
 
@@ -105,33 +119,42 @@ class AgreementSigned(Event):
     """A framework agreement was signed: suppliers by lot, price lists, maximum, dates."""
 
     TOPIC: ClassVar[str] = "tendering.AgreementSigned.v1"
-    agreement_id: UUID
+    agreement_id: AgreementId
     reference: Code
+    """The group's own reference."""
     title: Text
+    """Subject of the agreement."""
     currency: Currency
     signed_on: BusinessDate
+    """Day of the signature."""
     valid_from: BusinessDate
+    """First day on which orders may be placed."""
     valid_to: BusinessDate
     """Last day on which orders may be placed, included."""
     maximum: Amount | None = None
-    """Maximum of the whole agreement; null only where every lot has its own (R2162-4)."""
+    """Maximum of the whole agreement, net of VAT; null only where every lot has its own (R2162-4)."""
     internal_limit: InternalLimit | None = None
+    """Threshold of the whole agreement; null where it has none."""
     revision_bound: Rate
     """Largest change of a price in one revision: 0.10 is 10 % up or down."""
     duration_justification: Text | None = None
     """Why it runs longer than 4 years (L2125-1)."""
     lots: tuple[Lot, ...]
+    """One or more."""
 
 
 class AgreementRecorded(Event):
     """An agreement of the past, recorded from imported history: marked so for ever, no ceiling, no price list."""
 
     TOPIC: ClassVar[str] = "tendering.AgreementRecorded.v1"
-    agreement_id: UUID
+    agreement_id: AgreementId
     reference: Code
+    """What identifies the agreement in the imported source."""
     title: Text
-    supplier_id: UUID
+    """Subject of the agreement, as far as the source tells."""
+    supplier_id: SupplierId
     category: Code
+    """Category of the imported source."""
     currency: Currency
     source: Code
     """Name of the imported source."""
@@ -141,13 +164,15 @@ class PriceRevised(Event):
     """The price of an item changed with effect from a day; earlier prices stay known for ever."""
 
     TOPIC: ClassVar[str] = "tendering.PriceRevised.v1"
-    agreement_id: UUID
-    lot_id: UUID
-    item: Code
+    agreement_id: AgreementId
+    lot_id: LotId
+    item: Item
     previous_price: Price
+    """Per ordered unit, until the day before."""
     unit_price: Price
     """Per ordered unit, from `effective_on` on."""
     effective_on: BusinessDate
+    """First order day of the new price."""
     formula: Text
     """The index formula of the contract, as applied."""
 
@@ -156,17 +181,20 @@ class AgreementAmended(Event):
     """A signed amendment: the only way to raise a maximum, or to prolong an agreement."""
 
     TOPIC: ClassVar[str] = "tendering.AgreementAmended.v1"
-    agreement_id: UUID
+    agreement_id: AgreementId
     number: int
     """1, 2, 3 … within the agreement."""
     ground: AmendmentGround
     justification: Text
+    """Why the ground applies."""
     signed_on: BusinessDate
-    lot_id: UUID | None = None
+    """Day of the amendment's signature; it holds from here on."""
+    lot_id: LotId | None = None
     """The lot whose maximum changes; null: the agreement's."""
     previous_maximum: Amount | None = None
+    """The maximum before, net of VAT; null where it does not change."""
     maximum: Amount | None = None
-    """The new maximum; null where it does not change."""
+    """The new maximum, net of VAT; null where it does not change."""
     valid_to: BusinessDate | None = None
     """The new last day, included; null where it does not change."""
 
@@ -175,10 +203,10 @@ class AgreementTerminated(Event):
     """An agreement ended before its last day."""
 
     TOPIC: ClassVar[str] = "tendering.AgreementTerminated.v1"
-    agreement_id: UUID
+    agreement_id: AgreementId
     terminated_on: BusinessDate
     """Last day on which orders may be placed, included."""
-    reason: Text
+    reason: Reason
 
 
 EVENTS: tuple[type[Event], ...] = (
