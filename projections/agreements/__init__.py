@@ -1,0 +1,1 @@
+"""Which agreements there are, and how much of their maximum is used."""

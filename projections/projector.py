@@ -1,0 +1,224 @@
+"""The only writer of the projections: raw log first, then each table from it, exactly once in effect.
+
+A step of a lane is one insert under a token made of the position that it starts from, guarded by that position: a
+compare-and-set. Success and error both mean unknown, so the position is read again after each. Nothing is kept in
+memory that the data does not say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from infra.clickhouse import Analytics, raw_batch, sql
+from infra.event_store import EventStore
+from infra.log import Entry, Log, Mark
+
+RAW = "projections.raw_log"
+TABLES = ("ledger", "orders")
+"""The tables that are derived from the raw log, each from `projections/<name>/{table,rows}.sql`, in this order."""
+STEP_EVENTS, STEP_BYTES = 100_000, 32_000_000
+PAGE = 5_000
+
+Lane = tuple[str, int]
+
+
+class OtherStore(Exception):
+    """The projections belong to another store."""
+
+
+class ChainBroken(Exception):
+    """An event is missing before one that arrived: the lane stands still, and the figures say so."""
+
+
+class StepLost(Exception):
+    """An insert did not move the position."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why figures are not whole."""
+
+    kind: str
+    """`poison`: an event that cannot be read. `chain`: an event is missing."""
+    app: str
+    lane: int
+    pos: int
+    detail: str
+    event_id: UUID | None = None
+
+
+class Projector:
+    """Writes what the stores published into the analytics engine."""
+
+    def __init__(self, analytics: Analytics) -> None:
+        self.analytics = analytics
+        for name in ("table.sql", "epochs.sql", "breaks.sql"):
+            analytics.command(sql(RAW, name))
+        for table in TABLES:
+            if not self.generations(table):
+                self.create(table, 1)
+                self.switch(table, 1)
+        for name in ("establishments", "suppliers", "agreements"):
+            for statement in sql(f"projections.{name}", "views.sql").split(";"):
+                if statement.strip():
+                    analytics.command(statement)
+
+    def generations(self, table: str) -> list[int]:
+        """The generations of a table that exist; the view shows one of them."""
+        found = self.analytics.rows(
+            "select name from system.tables where database = currentDatabase() and match(name, {name:String})",
+            {"name": f"^{table}_g\\d+$"},
+        )
+        return sorted(int(row["name"].rpartition("_g")[2]) for row in found)
+
+    def create(self, table: str, generation: int) -> None:
+        """An empty generation of a table."""
+        self.analytics.command(_of(table, "table.sql", generation))
+
+    def switch(self, table: str, generation: int) -> None:
+        """Lets the view of a table show a generation."""
+        self.analytics.command(f"create or replace view {table} as select * from {table}_g{generation}")
+
+    def adopt(self, store: EventStore) -> None:
+        """Binds the projections to a store. Raises OtherStore where they belong to another, or to other lanes."""
+        known = self.analytics.rows("select epoch, lanes from epochs where app = {app:String}", {"app": store.context})
+        if not known:
+            self.analytics.command(
+                "insert into epochs values ({app:String}, {epoch:UUID}, {lanes:UInt16})",
+                {"app": store.context, "epoch": str(store.epoch), "lanes": store.lanes},
+                {"async_insert": 0},
+            )
+        elif (known[0]["epoch"], known[0]["lanes"]) != (store.epoch, store.lanes):
+            msg = f"the projections are of another {store.context} store ({known[0]['epoch']}): run `groupement rebuild`"
+            raise OtherStore(msg)
+
+    def marks(self) -> dict[Lane, Mark]:
+        """How far the raw log has come in each lane."""
+        return {
+            (row["app"], row["lane"]): Mark(row["pos"], row["recorded_at"].replace(tzinfo=UTC))
+            for row in self.analytics.rows(sql(RAW, "positions.sql"))
+        }
+
+    def positions(self, table: str = "ledger") -> dict[Lane, int]:
+        """How far a table, as its readers see it, has come in each lane."""
+        rows = self.analytics.rows(f"select app, lane, max(pos) as pos from {table} group by app, lane")  # noqa: S608
+        return {(row["app"], row["lane"]): row["pos"] for row in rows}
+
+    def catch_up(self, store: EventStore) -> Iterator[int]:
+        """Takes in what a store published since; yields the number of events after each step.
+
+        Raises BeyondTheEnd, ChainBroken, OtherStore.
+        """
+        self.adopt(store)
+        marks = {lane: mark for (app, lane), mark in self.marks().items() if app == store.context}
+        log = Log(store, marks)
+        for lane in marks:
+            self.derive(store.context, lane)
+        for batch in _batches(log):
+            for lane in sorted({entry.lane for entry in batch}):
+                entries = [entry for entry in batch if entry.lane == lane]
+                self.append(store.context, lane, entries, marks.get(lane, Mark()).pos)
+                marks[lane] = Mark(entries[-1].pos, entries[-1].recorded_at)
+                self.derive(store.context, lane)
+                yield len(entries)
+
+    def append(self, app: str, lane: int, entries: Sequence[Entry], start: int) -> None:
+        """One step of the raw log from position `start`. Raises ChainBroken, StepLost."""
+        stands = start
+        for entry in entries:
+            if entry.prev != stands:
+                self._note_break(app, lane, start, entry)
+                msg = f"{app}, lane {lane}: event {entry.pos} follows {entry.prev}, the last one here is {stands}"
+                raise ChainBroken(msg)
+            stands = entry.pos
+        batch = raw_batch(
+            (app, lane, e.pos, e.prev, e.stream_id, e.version, e.type, e.recorded_at, e.raw) for e in entries
+        )
+        parameters = {"app": app, "lane": lane, "start": start}
+        self.analytics.insert_raw(sql(RAW, "insert.sql"), batch, parameters, f"{app}:{lane}:{start}")
+        if (reached := self._reached("raw_log", app, lane)) < stands:
+            msg = f"raw log of {app}, lane {lane}: a step from {start} to {stands} ended at {reached}"
+            raise StepLost(msg)
+
+    def derive(self, app: str, lane: int, table: str | None = None, generation: int | None = None) -> None:
+        """Brings the derived tables, every generation of them, to where the raw log is. Raises StepLost."""
+        end = self._reached("raw_log", app, lane)
+        for name in (table,) if table else TABLES:
+            for number in (generation,) if generation else self.generations(name):
+                start = self._reached(f"{name}_g{number}", app, lane)
+                while start < end:
+                    start = self._step(name, number, app, lane, start)
+
+    def _step(self, table: str, generation: int, app: str, lane: int, start: int) -> int:
+        place = {"app": app, "lane": lane, "start": start}
+        limits = {"events": STEP_EVENTS, "bytes": STEP_BYTES}
+        upto = self.analytics.rows(sql(RAW, "next.sql"), {**place, **limits})[0]["upto"]
+        token = f"{app}:{lane}:{start}"
+        self.analytics.insert_once(_of(table, "rows.sql", generation), {**place, "upto": upto}, token)
+        reached = self._reached(f"{table}_g{generation}", app, lane)
+        if reached < upto:
+            msg = f"{table}_g{generation} of {app}, lane {lane}: a step from {start} to {upto} ended at {reached}"
+            raise StepLost(msg)
+        return reached
+
+    def _reached(self, table: str, app: str, lane: int) -> int:
+        query = f"select max(pos) as pos from {table} where app = {{app:String}} and lane = {{lane:UInt16}}"  # noqa: S608
+        return int(self.analytics.rows(query, {"app": app, "lane": lane})[0]["pos"])
+
+    def _note_break(self, app: str, lane: int, stood_at: int, entry: Entry) -> None:
+        self.analytics.command(
+            "insert into chain_breaks values ({app:String}, {lane:UInt16}, {stood:UInt64}, {expected:UInt64}, "
+            "{found:UInt64}, {at:DateTime64(6, 'UTC')})",
+            {"app": app, "lane": lane, "stood": stood_at, "expected": entry.prev, "found": entry.pos,
+             "at": datetime.now(UTC)},
+            {"async_insert": 0},
+        )  # fmt: skip
+
+    def problems(self) -> list[Problem]:
+        """Why figures are not whole: unreadable events, and lanes that stand before a missing event."""
+        found = [
+            Problem("poison", row["app"], row["lane"], row["pos"], f"{row['type']}: {row['reason']}", row["event_id"])
+            for row in self._poison()
+        ]
+        breaks = self.analytics.rows(
+            "select distinct app, lane, stood_at, expected, found from chain_breaks "
+            "where (app, lane, stood_at) in (select app, lane, max(pos) from raw_log group by app, lane)"
+        )
+        return found + [
+            Problem(
+                "chain", row["app"], row["lane"], row["stood_at"],
+                f"event {row['expected']} is missing: {row['found']} arrived after {row['stood_at']}",
+            )
+            for row in breaks
+        ]  # fmt: skip
+
+    def _poison(self) -> list[Mapping[str, object]]:
+        # The projection `positions` answers the count without reading rows: nearly always it is all that is asked.
+        count = self.analytics.rows("select countIf(kind = 'poison') as n from ledger group by app, lane")
+        if not any(row["n"] for row in count):
+            return []
+        return self.analytics.rows(  # type: ignore[return-value]
+            "select app, lane, pos, type, reason, event_id from ledger where kind = 'poison' order by app, lane, pos"
+        )
+
+
+def _of(table: str, name: str, generation: int) -> str:
+    return sql(f"projections.{table}", name).replace("_gN", f"_g{generation}")
+
+
+def _batches(log: Log) -> Iterator[list[Entry]]:
+    """Pages of the log, joined to steps."""
+    batch: list[Entry] = []
+    size = 0
+    while (page := log.page(PAGE)) is not None:
+        for entry in page:
+            batch.append(entry)
+            size += len(entry.raw)
+            if len(batch) >= STEP_EVENTS or size >= STEP_BYTES:
+                yield batch
+                batch, size = [], 0
+    if batch:
+        yield batch

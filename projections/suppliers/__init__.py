@@ -1,0 +1,1 @@
+"""Who sells to the group, and how they are rated."""
