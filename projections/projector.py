@@ -7,9 +7,10 @@ memory that the data does not say.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from infra.clickhouse import Analytics, raw_batch, sql
@@ -92,7 +93,9 @@ class Projector:
                 {"async_insert": 0},
             )
         elif (known[0]["epoch"], known[0]["lanes"]) != (store.epoch, store.lanes):
-            msg = f"the projections are of another {store.context} store ({known[0]['epoch']}): run `groupement rebuild`"
+            msg = (
+                f"the projections are of another {store.context} store ({known[0]['epoch']}): run `groupement rebuild`"
+            )
             raise OtherStore(msg)
 
     def marks(self) -> dict[Lane, Mark]:
@@ -104,7 +107,7 @@ class Projector:
 
     def positions(self, table: str = "ledger") -> dict[Lane, int]:
         """How far a table, as its readers see it, has come in each lane."""
-        rows = self.analytics.rows(f"select app, lane, max(pos) as pos from {table} group by app, lane")  # noqa: S608
+        rows = self.analytics.rows(f"select app, lane, max(pos) as pos from {table} group by app, lane")
         return {(row["app"], row["lane"]): row["pos"] for row in rows}
 
     def catch_up(self, store: EventStore) -> Iterator[int]:
@@ -165,7 +168,7 @@ class Projector:
         return reached
 
     def _reached(self, table: str, app: str, lane: int) -> int:
-        query = f"select max(pos) as pos from {table} where app = {{app:String}} and lane = {{lane:UInt16}}"  # noqa: S608
+        query = f"select max(pos) as pos from {table} where app = {{app:String}} and lane = {{lane:UInt16}}"
         return int(self.analytics.rows(query, {"app": app, "lane": lane})[0]["pos"])
 
     def _note_break(self, app: str, lane: int, stood_at: int, entry: Entry) -> None:
@@ -185,7 +188,8 @@ class Projector:
         ]
         breaks = self.analytics.rows(
             "select distinct app, lane, stood_at, expected, found from chain_breaks "
-            "where (app, lane, stood_at) in (select app, lane, max(pos) from raw_log group by app, lane)"
+            "where (app, lane, stood_at) in (select app, lane, max(pos) from raw_log group by app, lane) "
+            "or (stood_at = 0 and (app, lane) not in (select app, lane from raw_log group by app, lane))"
         )
         return found + [
             Problem(
@@ -195,12 +199,12 @@ class Projector:
             for row in breaks
         ]  # fmt: skip
 
-    def _poison(self) -> list[Mapping[str, object]]:
+    def _poison(self) -> list[dict[str, Any]]:
         # The projection `positions` answers the count without reading rows: nearly always it is all that is asked.
         count = self.analytics.rows("select countIf(kind = 'poison') as n from ledger group by app, lane")
         if not any(row["n"] for row in count):
             return []
-        return self.analytics.rows(  # type: ignore[return-value]
+        return self.analytics.rows(
             "select app, lane, pos, type, reason, event_id from ledger where kind = 'poison' order by app, lane, pos"
         )
 

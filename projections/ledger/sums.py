@@ -1,4 +1,4 @@
-"""How much was ordered, received, invoiced or reserved, by which keys, as it was known when: exact sums of the ledger."""
+"""Exact sums of the ledger: how much was ordered, received, invoiced or reserved, by which keys, as known when."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def sums(analytics: Analytics, by: Sequence[str], asked: Slice) -> list[Sums]:
     """The sums of a slice, one for each currency and combination of keys, unsorted."""
     found: dict[tuple[str, tuple[str, ...]], Sums] = {}
     for conditions, parameters in _parts(asked):
-        for row in analytics.rows(_fill("sums.sql", by, conditions), parameters):
+        for row in analytics.rows(fill("sums.sql", by, conditions), parameters):
             one = _sums(row)
             key = (one.currency, one.keys)
             found[key] = found[key] + one if key in found else one
@@ -89,10 +89,8 @@ def sums(analytics: Analytics, by: Sequence[str], asked: Slice) -> list[Sums]:
 
 def counts(analytics: Analytics, by: Sequence[str], asked: Slice) -> dict[tuple[str, tuple[str, ...]], Counts]:
     """(currency, keys) -> distinct orders and establishments. Reads rows, no roll-up: distinct orders do not add up."""
-    conditions, parameters = _conditions(asked)
-    if asked.as_of is not None:
-        conditions.append("recorded_at <= {as_of:DateTime64(6, 'UTC')}")
-    rows = analytics.rows(_fill("counts.sql", by, conditions), parameters)
+    conditions, parameters = conditions_of(asked)
+    rows = analytics.rows(fill("counts.sql", by, [*conditions, *_known(asked)]), parameters)
     return {(row["currency"], tuple(row["keys"])): Counts(row["orders"], row["establishments"]) for row in rows}
 
 
@@ -104,7 +102,7 @@ def item_labels(analytics: Analytics, items: Iterable[str]) -> dict[str, str]:
 
 def _parts(asked: Slice) -> list[tuple[list[str], dict[str, Any]]]:
     """One query, or as known at an instant two: whole months of knowledge, and the rows of the instant's own month."""
-    conditions, parameters = _conditions(asked)
+    conditions, parameters = conditions_of(asked)
     if asked.as_of is None:
         return [(conditions, parameters)]
     month = "toStartOfMonth(recorded_at) {} toStartOfMonth({{as_of:DateTime64(6, 'UTC')}})"
@@ -113,7 +111,12 @@ def _parts(asked: Slice) -> list[tuple[list[str], dict[str, Any]]]:
     return [([*conditions, month.format("<")], parameters), ([*conditions, start, instant], parameters)]
 
 
-def _conditions(asked: Slice) -> tuple[list[str], dict[str, Any]]:
+def _known(asked: Slice) -> list[str]:
+    return ["recorded_at <= {as_of:DateTime64(6, 'UTC')}"] if asked.as_of else []
+
+
+def conditions_of(asked: Slice) -> tuple[list[str], dict[str, Any]]:
+    """The conditions of a slice in SQL, the instant of knowledge apart, and the values that they bind."""
     parameters: dict[str, Any] = {"measure": asked.measure}
     conditions: list[str] = []
 
@@ -148,7 +151,8 @@ def _whole_months(asked: Slice) -> bool:
     return starts and (asked.last is None or (asked.last + timedelta(days=1)).day == 1)
 
 
-def _fill(name: str, by: Sequence[str], conditions: Iterable[str]) -> str:
+def fill(name: str, by: Sequence[str], conditions: Iterable[str]) -> str:
+    """The text of an SQL file with its keys and conditions in place."""
     # A Python list of expressions, each from KEYS: nothing that a user typed gets here.
     keys = f"[{', '.join(KEYS[key] for key in by)}]::Array(String)"
     text = sql("projections.ledger", name)

@@ -1,0 +1,146 @@
+"""The embedded run: every service, its projections and finance in one process, on one folder.
+
+The same parts run as processes of their own in the full stack; here the notification logs are read directly.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import RLock
+
+from infra.clickhouse import Analytics, open_embedded
+from infra.event_store import Clock, EventStore, Position, utc_now
+from infra.log import Log, Mark
+from infra.settings import Settings
+from projections.agreements.reader import Agreements
+from projections.establishments.reader import Establishments
+from projections.orders.reader import Orders
+from projections.projector import Projector
+from projections.suppliers.reader import Suppliers
+from services.finance.app import Finance
+from services.membership import app as membership
+from services.ordering import app as ordering
+from services.suppliers import app as suppliers
+from services.tendering import app as tendering
+
+PAGE = 2_000
+Progress = Callable[[int, int], None]
+"""Called with what is done and what there is in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contexts:
+    """The four services that take commands, on their stores. No analytics: any number of processes may have them."""
+
+    settings: Settings
+    membership: membership.Membership
+    suppliers: suppliers.Suppliers
+    tendering: tendering.Tendering
+    ordering: ordering.Ordering
+
+    @property
+    def stores(self) -> tuple[EventStore, ...]:
+        """The stores, in the order in which figures name them."""
+        return (self.membership.store, self.suppliers.store, self.tendering.store, self.ordering.store)
+
+    def react(self) -> None:
+        """Feeds ordering with what the other contexts published since."""
+        for store in self.stores:
+            if store.context != "ordering":
+                marks = {lane: Mark(self.ordering.noted_pos(store.context, lane)) for lane in range(store.lanes)}
+                log = Log(store, marks)
+                while (page := log.page(PAGE)) is not None:
+                    self.ordering.react(store.context, page)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadModels:
+    """The lists that pages and the API show."""
+
+    orders: Orders
+    agreements: Agreements
+    establishments: Establishments
+    suppliers: Suppliers
+
+
+class Platform:
+    """Everything in one process. Only one process at a time may have a home's analytics open."""
+
+    def __init__(self, contexts: Contexts, analytics: Analytics, clock: Clock) -> None:
+        self.contexts = contexts
+        self.settings = contexts.settings
+        self.membership, self.suppliers = contexts.membership, contexts.suppliers
+        self.tendering, self.ordering = contexts.tendering, contexts.ordering
+        self.analytics = analytics
+        self.clock = clock
+        self.projector = Projector(analytics)
+        self.finance = Finance(self.projector, contexts.stores, clock)
+        self.read = ReadModels(
+            Orders(analytics), Agreements(analytics), Establishments(analytics), Suppliers(analytics)
+        )
+        self._one_at_a_time = RLock()
+
+    def react(self) -> None:
+        """Feeds ordering with what the other contexts published since."""
+        self.contexts.react()
+
+    def catch_up(self, on_progress: Progress | None = None) -> None:
+        """Lets reactions and projections take in everything that was published.
+
+        Raises BeyondTheEnd, OtherStore, ChainBroken.
+        """
+        with self._one_at_a_time:
+            self.react()
+            marks = self.projector.marks()
+            behind = {
+                s: max((m.pos for (app, _), m in marks.items() if app == s.context), default=0)
+                for s in self.contexts.stores
+            }
+            # Positions count internal events too, so this is what is left to read, not to write.
+            total = sum(store.last_pos() - pos for store, pos in behind.items())
+            done = 0
+            for store in self.contexts.stores:
+                before = done
+                for _ in self.projector.catch_up(store):
+                    reached = max(m.pos for (app, _), m in self.projector.marks().items() if app == store.context)
+                    done = before + reached - behind[store]
+                    if on_progress:
+                        on_progress(min(done, total), total)
+                done = before + store.last_pos() - behind[store]
+            if on_progress and total:
+                on_progress(total, total)
+
+    def wait_for(self, positions: Sequence[Position], seconds: float) -> bool:
+        """Waits until the projections have come to these positions; False where they have not in time."""
+        deadline = time.monotonic() + seconds
+        while True:
+            reached = self.projector.positions()
+            if all(reached.get((p.context, p.lane), 0) >= p.pos for p in positions):
+                return True
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.02)
+
+
+def open_contexts(settings: Settings, clock: Clock = utc_now) -> Contexts:
+    """The four services on the stores that the settings name."""
+    return Contexts(
+        settings,
+        membership.build(settings, clock),
+        suppliers.build(settings, clock),
+        tendering.build(settings, clock),
+        ordering.build(settings, clock),
+    )
+
+
+@contextmanager
+def open_platform(settings: Settings, clock: Clock = utc_now) -> Iterator[Platform]:
+    """Everything on a home folder. Raises AnalyticsInUse where another process has its analytics open."""
+    analytics = open_embedded(settings.analytics)
+    try:
+        yield Platform(open_contexts(settings, clock), analytics, clock)
+    finally:
+        analytics.close()
