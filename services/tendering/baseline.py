@@ -28,7 +28,7 @@ class BaselineIsFrozen(Refusal):
     rule = (
         "A reference price is frozen: a change is a new fact with effect from a later day; a first price never changes"
     )
-    remedy = "Give a later valid_from, or keep the price."
+    remedy = "Keep the price; one of an agreement may change from a later valid_from on."
 
 
 class BaselineAfterAward(Refusal):
