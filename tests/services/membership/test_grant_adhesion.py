@@ -98,3 +98,7 @@ def test_a_repeated_command_gets_its_first_answer(member: Scenario, membership: 
     request = ask(AGREEMENT)
     first, again = membership.handle(request), membership.handle(request)
     assert (again.version, again.positions, again.repeated) == (first.version, first.positions, True)
+
+
+def test_an_adhesion_that_was_taken_back_leaves_its_days_free(member: Scenario) -> None:
+    member.given(grant(date(2023, 1, 1)), end(date(2022, 6, 30))).when(grant(FIRST)).then(granted(FIRST))
