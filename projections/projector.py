@@ -20,6 +20,8 @@ from infra.log import Entry, Log, Mark
 RAW = "projections.raw_log"
 TABLES = ("ledger", "orders")
 """The tables that are derived from the raw log, each from `projections/<name>/{table,rows}.sql`, in this order."""
+VIEWS = ("establishments", "suppliers", "agreements")
+"""Questions that a view over the raw log answers: few events, never a copy."""
 STEP_EVENTS, STEP_BYTES = 100_000, 32_000_000
 PAGE = 5_000
 
@@ -56,16 +58,19 @@ class Projector:
 
     def __init__(self, analytics: Analytics) -> None:
         self.analytics = analytics
+        self.migrate()
+
+    def migrate(self) -> None:
+        """Creates what is missing: tables, their first generations, views."""
         for name in ("table.sql", "epochs.sql", "breaks.sql"):
-            analytics.command(sql(RAW, name))
+            self.analytics.command(sql(RAW, name))
         for table in TABLES:
             if not self.generations(table):
                 self.create(table, 1)
                 self.switch(table, 1)
-        for name in ("establishments", "suppliers", "agreements"):
-            for statement in sql(f"projections.{name}", "views.sql").split(";"):
-                if statement.strip():
-                    analytics.command(statement)
+        for folder in VIEWS:
+            for statement in sql(f"projections.{folder}", "views.sql").split(";"):
+                self.analytics.command(statement)
 
     def generations(self, table: str) -> list[int]:
         """The generations of a table that exist; the view shows one of them."""
@@ -77,11 +82,24 @@ class Projector:
 
     def create(self, table: str, generation: int) -> None:
         """An empty generation of a table."""
-        self.analytics.command(_of(table, "table.sql", generation))
+        self.analytics.command(sql(f"projections.{table}", "table.sql").replace("_gN", f"_g{generation}"))
 
     def switch(self, table: str, generation: int) -> None:
         """Lets the view of a table show a generation."""
         self.analytics.command(f"create or replace view {table} as select * from {table}_g{generation}")
+
+    def drop(self, table: str, generation: int) -> None:
+        """Forgets a generation."""
+        self.analytics.command(f"drop table {table}_g{generation} sync")
+
+    def current(self, table: str) -> int:
+        """The generation that the view of a table shows."""
+        found = self.analytics.rows(
+            "select extract(as_select, {name:String}) as generation from system.tables "
+            "where database = currentDatabase() and name = {table:String}",
+            {"name": f"{table}_g(\\d+)", "table": table},
+        )
+        return int(found[0]["generation"])
 
     def adopt(self, store: EventStore) -> None:
         """Binds the projections to a store. Raises OtherStore where they belong to another, or to other lanes."""
@@ -146,26 +164,29 @@ class Projector:
             msg = f"raw log of {app}, lane {lane}: a step from {start} to {stands} ended at {reached}"
             raise StepLost(msg)
 
-    def derive(self, app: str, lane: int, table: str | None = None, generation: int | None = None) -> None:
+    def derive(self, app: str, lane: int) -> None:
         """Brings the derived tables, every generation of them, to where the raw log is. Raises StepLost."""
-        end = self._reached("raw_log", app, lane)
-        for name in (table,) if table else TABLES:
-            for number in (generation,) if generation else self.generations(name):
-                start = self._reached(f"{name}_g{number}", app, lane)
-                while start < end:
-                    start = self._step(name, number, app, lane, start)
+        for table in TABLES:
+            for generation in self.generations(table):
+                for _ in self.steps(table, generation, app, lane):
+                    pass
 
-    def _step(self, table: str, generation: int, app: str, lane: int, start: int) -> int:
-        place = {"app": app, "lane": lane, "start": start}
-        limits = {"events": STEP_EVENTS, "bytes": STEP_BYTES}
-        upto = self.analytics.rows(sql(RAW, "next.sql"), {**place, **limits})[0]["upto"]
-        token = f"{app}:{lane}:{start}"
-        self.analytics.insert_once(_of(table, "rows.sql", generation), {**place, "upto": upto}, token)
-        reached = self._reached(f"{table}_g{generation}", app, lane)
-        if reached < upto:
-            msg = f"{table}_g{generation} of {app}, lane {lane}: a step from {start} to {upto} ended at {reached}"
-            raise StepLost(msg)
-        return reached
+    def steps(self, table: str, generation: int, app: str, lane: int) -> Iterator[int]:
+        """Brings one generation of a table to where the raw log is; yields the events of each step. Raises StepLost."""
+        name = f"{table}_g{generation}"
+        end, start = self._reached("raw_log", app, lane), self._reached(name, app, lane)
+        while start < end:
+            place = {"app": app, "lane": lane, "start": start}
+            limits = {"events": STEP_EVENTS, "bytes": STEP_BYTES}
+            step = self.analytics.rows(sql(RAW, "next.sql"), {**place, **limits})[0]
+            statement = sql(f"projections.{table}", "rows.sql").replace("_gN", f"_g{generation}")
+            self.analytics.insert_once(statement, {**place, "upto": step["upto"]}, f"{app}:{lane}:{start}")
+            reached = self._reached(name, app, lane)
+            if reached < step["upto"]:
+                msg = f"{name} of {app}, lane {lane}: a step from {start} to {step['upto']} ended at {reached}"
+                raise StepLost(msg)
+            start = reached
+            yield step["events"]
 
     def _reached(self, table: str, app: str, lane: int) -> int:
         query = f"select max(pos) as pos from {table} where app = {{app:String}} and lane = {{lane:UInt16}}"
@@ -207,10 +228,6 @@ class Projector:
         return self.analytics.rows(
             "select app, lane, pos, type, reason, event_id from ledger where kind = 'poison' order by app, lane, pos"
         )
-
-
-def _of(table: str, name: str, generation: int) -> str:
-    return sql(f"projections.{table}", name).replace("_gN", f"_g{generation}")
 
 
 def _batches(log: Log) -> Iterator[list[Entry]]:

@@ -5,11 +5,13 @@ The same parts run as processes of their own in the full stack; here the notific
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from threading import RLock
+from dataclasses import asdict, dataclass
+from threading import Event, RLock, Thread
+from typing import Any
 
 from infra.clickhouse import Analytics, open_embedded
 from infra.event_store import Clock, EventStore, Position, utc_now
@@ -17,8 +19,10 @@ from infra.log import Log, Mark
 from infra.settings import Settings
 from projections.agreements.reader import Agreements
 from projections.establishments.reader import Establishments
+from projections.ledger.sums import Slice, sums
 from projections.orders.reader import Orders
 from projections.projector import Projector
+from projections.rebuild import rebuild, start_over
 from projections.suppliers.reader import Suppliers
 from services.finance.app import Finance
 from services.membership import app as membership
@@ -27,8 +31,11 @@ from services.suppliers import app as suppliers
 from services.tendering import app as tendering
 
 PAGE = 2_000
+log = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
 """Called with what is done and what there is in all."""
+Step = Callable[[str, int, int], None]
+"""The same with the name of the step before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,7 @@ class Platform:
         self.read = ReadModels(
             Orders(analytics), Agreements(analytics), Establishments(analytics), Suppliers(analytics)
         )
+        self.pump = Pump(self)
         self._one_at_a_time = RLock()
 
     def react(self) -> None:
@@ -113,6 +121,35 @@ class Platform:
             if on_progress and total:
                 on_progress(total, total)
 
+    def rebuild(self, step: Step, *, accept_changes: bool = False, from_stores: bool = False) -> dict[str, Any]:
+        """New generations of the derived tables; figures before and after, which are equal or nothing is switched.
+
+        `from_stores` forgets the raw log too and reads the stores again: for projections that belong to other stores.
+        """
+        with self._one_at_a_time:
+            if from_stores:
+                start_over(self.projector, self.contexts.stores)
+                self.catch_up(lambda done, total: step("projecting events", done, total))
+            before = self._headline()
+            tables = rebuild(
+                self.projector, lambda name, *of: step(f"rebuilding {name}", *of), accept_changes=accept_changes
+            )
+            after = self._headline()
+        return {
+            "is_equal": all(table.is_equal for table in tables),
+            "is_switched": all(table.is_switched for table in tables),
+            "before": before,
+            "after": after,
+            "tables": [asdict(table) for table in tables],
+        }
+
+    def _headline(self) -> list[dict[str, str]]:
+        return [
+            {"measure": measure, "currency": one.currency, "amount": f"{one.amount:.2f}"}
+            for measure in ("ordered", "received", "invoiced")
+            for one in sums(self.analytics, (), Slice(measure))
+        ]
+
     def wait_for(self, positions: Sequence[Position], seconds: float) -> bool:
         """Waits until the projections have come to these positions; False where they have not in time."""
         deadline = time.monotonic() + seconds
@@ -123,6 +160,44 @@ class Platform:
             if time.monotonic() >= deadline:
                 return False
             time.sleep(0.02)
+
+
+class Pump:
+    """Keeps reactions and projections up with the stores while something is served."""
+
+    def __init__(self, platform: Platform, every_seconds: float = 0.05) -> None:
+        self._platform = platform
+        self._every = every_seconds
+        self._stopping = Event()
+        self._thread = Thread(target=self._run, name="pump", daemon=True)
+        self.trouble: str | None = None
+        """Why it stands still; None while it runs. It tries again, and figures and /health say so meanwhile."""
+
+    def __enter__(self) -> Pump:
+        """Starts."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Ends after the step that runs."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        seen: tuple[int, ...] = ()
+        pause = self._every
+        while not self._stopping.wait(pause):
+            ends = tuple(store.last_pos() for store in self._platform.contexts.stores)
+            if ends == seen and self.trouble is None:
+                continue
+            try:
+                self._platform.catch_up()
+            except Exception as trouble:
+                # Whatever it is, the server must go on answering, say so, and try again.
+                log.exception("reactions and projections stand still")
+                self.trouble, pause = f"{type(trouble).__name__}: {trouble}", 2.0
+            else:
+                self.trouble, pause, seen = None, self._every, ends
 
 
 def open_contexts(settings: Settings, clock: Clock = utc_now) -> Contexts:

@@ -124,8 +124,8 @@ def _baseline_warnings(total: Sums) -> list[str]:
     warnings = []
     if total.first_price_lines:
         warnings.append(
-            f"{total.first_price_lines} lines are measured by first-recorded-price: the gap to the first known price of "
-            "imported history, not a negotiated saving"
+            f"{total.first_price_lines} lines are measured by first-recorded-price: the gap to the first known price "
+            "of imported history, not a negotiated saving"
         )
     if total.jump_lines:
         warnings.append(

@@ -1,0 +1,132 @@
+"""Figures as tables for people. Whatever is shown here comes from the JSON object, nothing is computed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+from services.cli.console import out
+from services.cli.texts import amount, number, percent, word
+
+Document = dict[str, Any]
+MONEY = {"amount", "previous_amount", "baseline_amount", "saving", "spend", "rated_spend"}
+RATIOS = {"growth", "coverage", "rate_on_baseline", "rate_on_spend"}
+COUNTS = {"lines", "orders", "establishments", "quantity"}
+NAMED = {"establishment", "agreement", "lot", "supplier", "category", "item"}
+
+
+def show_figure(figure: Document, language: str) -> None:
+    """A figure as a table, with what it is, as of when, and what to know about it."""
+    name = "growth of" if figure["figure"] == "growth" else figure["figure"]
+    title = f"{word(name, language)}, {word(figure['measure'], language)}"
+    if figure["currency"]:
+        title += f", {figure['currency']}"
+    if not figure["rows"]:
+        out.print(word("nothing", language))
+        return
+    columns = _columns(figure)
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        is_number = column in MONEY | RATIOS | COUNTS | {"score", "without_baseline"}
+        table.add_column(word(column, language), justify="right" if is_number else "left", overflow="fold")
+    for row in figure["rows"]:
+        table.add_row(*(_cell(column, row.get(column), language) for column in columns))
+    if len(figure["rows"]) > 1 or not figure["by"]:
+        table.add_section()
+        total = [_cell(column, figure["total"].get(column), language) for column in columns]
+        if columns[0] in figure["by"] or columns[0] == "label":
+            total[0] = word("total", language)
+        table.add_row(*total, style="bold")
+    out.print(table)
+    _show_footer(figure, language)
+
+
+def _columns(figure: Document) -> list[str]:
+    """What people want to see: labels instead of ids where there are some."""
+    names = list(figure["rows"][0])
+    return [name for name in names if name not in NAMED or "label" not in names]
+
+
+def _cell(column: str, value: Any, language: str) -> str:
+    if value is None:
+        return "–" if column in RATIOS | {"score"} else ""
+    if column == "without_baseline":
+        return f"{number(value['lines'], language)} / {amount(value['amount'], language)}"
+    if column in ("period", "previous_period"):
+        return f"{value['from']} … {value['to']}"
+    if column in MONEY:
+        return amount(value, language)
+    if column in RATIOS:
+        return percent(value, language)
+    if column in COUNTS:
+        return number(value, language)
+    return str(value)
+
+
+def _show_footer(figure: Document, language: str) -> None:
+    as_of = figure["as_of"] or word("now", language)
+    out.print(
+        f"{word('method', language)} {figure['method']}, {word('as of', language)} {as_of}",
+        style="dim",
+        highlight=False,
+    )
+    for warning in figure["warnings"]:
+        out.print(f"! {warning}", style="yellow", highlight=False)
+    for problem in figure["incomplete"] or []:
+        out.print(
+            f"{word('incomplete', language)}: {problem['kind']} in {problem['context']}, position {problem['position']}: "
+            f"{problem['detail']} (groupement doctor)",
+            style="bold red",
+            highlight=False,
+        )
+
+
+def show_explanation(found: Document, language: str) -> None:
+    """The events behind a figure, and those left out with the reason."""
+    behind = found["behind"]
+    out.print(
+        f"{behind['rows']} lines of {behind['events']} events add up to {amount(behind['amount'], language)} "
+        f"{found['currency'] or ''}, at baseline {amount(behind['baseline_amount'], language)}; "
+        f"{found['shown']} shown",
+        highlight=False,
+    )
+    _show_events(found["events"], language)
+    for reason in found["left_out"]:
+        out.print(
+            f"left out: {reason['rows']} lines, {amount(reason['amount'], language)}: {reason['reason']}",
+            style="yellow",
+            highlight=False,
+        )
+    _show_events(found["left_out_events"], language)
+
+
+def _show_events(events: list[Document], language: str) -> None:
+    if not events:
+        return
+    table = Table()
+    for column in (
+        "business date",
+        "recorded at",
+        "event",
+        "document",
+        "line",
+        "item",
+        "quantity",
+        "amount",
+        "position",
+    ):
+        table.add_column(column, justify="right" if column in ("quantity", "amount", "position") else "left")
+    for event in events:
+        table.add_row(
+            event["business_date"],
+            event["recorded_at"][:19],
+            event["type"].split(".")[1],
+            event["document"],
+            event["line_id"],
+            event["label"][:40],
+            number(event["quantity"], language),
+            amount(event["amount"], language),
+            f"{event['context']} {event['lane']}:{event['position']}",
+        )
+    out.print(table)

@@ -1,0 +1,194 @@
+"""Commands that run things: demo and serve."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from events.base import Refusal
+from infra.settings import Settings
+from services import demo, web
+from services.cli.console import out, progress
+from services.cli.options import language_of, settings_of
+from services.cli.render import show_figure
+from services.cli.texts import amount, percent
+from services.embedded import Platform, open_contexts, open_platform
+from services.finance.query import FigureQuery
+
+DEMO_AS_OF = "2022-12-31"
+
+
+class NotADemo(Refusal):
+    """The home holds events that are not the demo's."""
+
+    rule = "Generated data never mix with real ones"
+    remedy = "Choose another folder for the demo: groupement --home DIR demo"
+
+
+class NotLoopback(Refusal):
+    """The address can be reached from other machines."""
+
+    rule = "Tokens that this machine signs for itself are good for this machine only"
+    remedy = "Serve on 127.0.0.1 and put a real identity provider in front before you open it."
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command("demo")(run_demo)
+    app.command("serve")(run_serve)
+
+
+Host = Annotated[str, typer.Option(help="Loopback address to listen on.")]
+Port = Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)]
+
+
+def run_demo(
+    ctx: typer.Context,
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="End instead of serving.")] = False,
+    orders: Annotated[int, typer.Option(min=demo.FEWEST_ORDERS, help="Orders to generate.")] = demo.ORDERS,
+    seed: Annotated[int, typer.Option(help="Another network for another number.")] = demo.SEED,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+) -> None:
+    """Puts a generated purchasing network through the real commands and shows its figures.
+
+    Examples:
+      groupement demo
+      groupement --home DIR demo --no-serve --orders 3000 --seed 11
+
+    """
+    settings, language = settings_of(ctx), language_of(ctx)
+    _check_loopback(host)
+    _mark_as_demo(settings, orders, seed)
+    out.print("[bold]Generated data[/bold]: invented names, invented orders, no real hospital or person.\n")
+    clock = demo.DemoClock()
+    with progress() as step, open_platform(settings, clock) as platform:
+        summary = demo.build_demo(platform, orders=orders, seed=seed, progress=step)
+        platform.catch_up(lambda done, total: step("projecting events", done, total))
+    out.print(" · ".join(f"{name} {count}" for name, count in summary.document()["counts"].items()), style="dim")
+    with open_platform(settings) as platform:
+        is_equal = _show_headlines(platform, language)
+        if not no_serve:
+            _serve(platform, host, port)
+            return
+    _show_commands()
+    if not is_equal:
+        raise typer.Exit(1)
+
+
+def _show_headlines(platform: Platform, language: str) -> bool:
+    """The figures that the demo is about, all computed from events; whether the ledger reconciles."""
+    # Ratings are valid for a year: they are asked as of the last day of the generated history.
+    end = {"as_of": DEMO_AS_OF}
+    in_2022 = {"from": "2022-01-01", "to": "2022-12-31"}
+    against_2020 = {"against_from": "2020-01-01", "against_to": "2020-12-31"}
+
+    def figure(name: str, **more: object) -> dict[str, object]:
+        return platform.finance.figure(FigureQuery.model_validate({"figure": name, **end, **more}))
+
+    growth = figure("growth", **in_2022, **against_2020)["total"]
+    establishments = platform.read.establishments.all()
+    show_figure(figure("volume", by=("year",)), language)
+    show_figure(figure("savings", by=("year",)), language)
+    top = figure("volume", by=("agreement",), **in_2022)
+    rows = sorted(top["rows"], key=lambda row: -float(row["amount"]))[:8]  # type: ignore[call-overload]
+    show_figure({**top, "rows": rows}, language)
+    show_figure(figure("csr", by=(), **in_2022), language)
+    with progress() as step:
+        proof = platform.finance.reconcile(lambda done, total: step("folding events", done, total))
+    out.print(
+        f"growth 2020 → 2022: [bold]{percent(growth['growth'], language)}[/bold] "  # type: ignore[index]
+        f"({amount(growth['previous_amount'], language)} → {amount(growth['amount'], language)})",  # type: ignore[index]
+        highlight=False,
+    )
+    out.print(f"establishments: [bold]{len(establishments)}[/bold]", highlight=False)
+    style = "bold green" if proof["is_equal"] else "bold red"
+    out.print(
+        f"reconcile: difference [{style}]{proof['difference']}[/{style}] over {proof['events']} events\n",
+        highlight=False,
+    )
+    return bool(proof["is_equal"])
+
+
+def _show_commands() -> None:
+    out.print("Where to look next:")
+    for command in (
+        "groupement figures savings --by agreement --from 2022-01-01 --to 2022-12-31",
+        "groupement figures volume --by establishment --as-of 2021-06-30",
+        "groupement explain savings --from 2022-01-01 --to 2022-01-31 --limit 5",
+        "groupement events --context ordering",
+        "groupement reconcile",
+        "groupement serve",
+    ):
+        out.print(f"  {command}", style="bold", highlight=False)
+
+
+def run_serve(ctx: typer.Context, host: Host = "127.0.0.1", port: Port = 8000) -> None:
+    """Serves the API, its pages and the event catalogue on this machine.
+
+    Example:
+      groupement serve --port 8080
+
+    """
+    _check_loopback(host)
+    with open_platform(settings_of(ctx)) as platform:
+        with progress() as step:
+            platform.catch_up(lambda done, total: step("projecting events", done, total))
+        _serve(platform, host, port)
+
+
+def _serve(platform: Platform, host: str, port: int) -> None:
+    with web.listening(host, port) as listener:
+        url = f"http://{host}:{listener.getsockname()[1]}"
+        with _noted(platform.settings, url), platform.pump:
+            out.print(f"API and its pages:  [bold]{url}/[/bold]", highlight=False)
+            out.print(f"Swagger UI:         {url}/docs", highlight=False)
+            out.print(f"event catalogue:    {url}/catalogue", highlight=False)
+            out.print("a token:            groupement token --role finance", highlight=False)
+            _show_commands()
+            out.print("Ctrl-C ends.", style="dim")
+            web.serve(platform, listener)
+
+
+@contextmanager
+def _noted(settings: Settings, url: str) -> Iterator[None]:
+    """Leaves a note for other commands of where the folder is served, while it is."""
+    note = settings.home / "serve.json"
+    note.write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
+    try:
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+
+
+def _check_loopback(host: str) -> None:
+    is_loopback = host == "localhost"
+    try:
+        is_loopback = is_loopback or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        pass
+    if not is_loopback:
+        msg = f"{host} is not a loopback address"
+        raise NotLoopback(msg, pointer="--host")
+
+
+def _mark_as_demo(settings: Settings, orders: int, seed: int) -> None:
+    """Marks an empty home as a demo's. Raises NotADemo where it holds something else, or another demo."""
+    mark = settings.home / "demo.json"
+    asked = {"generated": True, "orders": orders, "seed": seed}
+    if mark.exists():
+        if (found := json.loads(mark.read_text(encoding="utf-8"))) != asked:
+            msg = f"{settings.home} holds the demo of {found}, not of {asked}"
+            raise NotADemo(msg)
+        return
+    if (settings.home / "stores").exists() and any(store.last_pos() > 1 for store in open_contexts(settings).stores):
+        msg = f"{settings.home} holds events already"
+        raise NotADemo(msg)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    mark.write_text(json.dumps(asked), encoding="utf-8")
