@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from threading import Event, RLock, Thread
-from typing import Any
+from typing import Any, Self
 
 from infra.clickhouse import Analytics, open_embedded
 from infra.event_store import Clock, EventStore, Position, utc_now
@@ -173,7 +173,7 @@ class Pump:
         self.trouble: str | None = None
         """Why it stands still; None while it runs. It tries again, and figures and /health say so meanwhile."""
 
-    def __enter__(self) -> Pump:
+    def __enter__(self) -> Self:
         """Starts."""
         self._thread.start()
         return self

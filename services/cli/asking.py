@@ -182,8 +182,8 @@ def reconcile(ctx: typer.Context, form: options.FormatOption = Format.TABLE) -> 
     else:
         style = "green" if found["is_equal"] else "bold red"
         out.print(
-            f"difference {found['difference']} in {found['groups']} groups (measure, currency, establishment, agreement, "
-            f"month), {found['events']} events folded up to {found['positions']}",
+            f"difference {found['difference']} in {found['groups']} groups (measure, currency, establishment, "
+            f"agreement, month), {found['events']} events folded up to {found['positions']}",
             style=style,
             highlight=False,
         )

@@ -65,7 +65,7 @@ def language_of(ctx: typer.Context) -> str:
 By = Annotated[
     list[str] | None,
     typer.Option(
-        help="Key of the rows, repeatable: year, quarter, month, establishment, agreement, lot, supplier, category, item."
+        help="Key of rows, repeatable: year, quarter, month, establishment, agreement, lot, supplier, category, item."
     ),
 ]
 From = Annotated[str | None, typer.Option("--from", help="First business day, included: 2022-01-01.")]

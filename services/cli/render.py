@@ -75,8 +75,8 @@ def _show_footer(figure: Document, language: str) -> None:
         out.print(f"! {warning}", style="yellow", highlight=False)
     for problem in figure["incomplete"] or []:
         out.print(
-            f"{word('incomplete', language)}: {problem['kind']} in {problem['context']}, position {problem['position']}: "
-            f"{problem['detail']} (groupement doctor)",
+            f"{word('incomplete', language)}: {problem['kind']} in {problem['context']}, "
+            f"position {problem['position']}: {problem['detail']} (groupement doctor)",
             style="bold red",
             highlight=False,
         )

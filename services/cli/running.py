@@ -6,7 +6,7 @@ import ipaddress
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Annotated
 
 import typer
@@ -169,10 +169,8 @@ def _noted(settings: Settings, url: str) -> Iterator[None]:
 
 def _check_loopback(host: str) -> None:
     is_loopback = host == "localhost"
-    try:
+    with suppress(ValueError):
         is_loopback = is_loopback or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        pass
     if not is_loopback:
         msg = f"{host} is not a loopback address"
         raise NotLoopback(msg, pointer="--host")

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def as_csv(figure: dict[str, Any]) -> str:
-    """Header and rows; nested parts become `part_key`. Text that a spreadsheet would run as a formula is quoted with '."""
+    """Header and rows; nested parts become `part_key`. Text that a spreadsheet would run as a formula gets a '."""
     rows = [_flat(row) for row in figure["rows"]]
     out = io.StringIO()
     writer = csv.DictWriter(
