@@ -43,8 +43,8 @@ lint: install-dev ## style, and who may import whom
 types: install-dev ## mypy, strict
 	@$(BIN)/mypy
 
-contracts: install-dev ## generate contracts/ from the events and the API
-	@$(BIN)/python -m contracts.generate
+contracts: install-dev ## generate contracts/ from the events and the API; refuses a breaking change
+	@$(BIN)/python -m services.publish
 
 bench: install-dev ## measure speed as ratios and write docs/benchmarks.md
 	@$(BIN)/python -m tests.bench $(ARGS)

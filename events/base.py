@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated, Any, ClassVar, Self
-from uuid import UUID
+from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -132,7 +132,7 @@ _as_plain = PlainSerializer(plain, return_type=str)
 
 def _number(places: int, meaning: str, sign: str = "") -> WithJsonSchema:
     pattern = rf"^{sign}\d{{1,12}}(\.\d{{1,{places}}})?$"
-    return WithJsonSchema({"type": "string", "pattern": pattern, "description": meaning})
+    return WithJsonSchema({"type": "string", "format": "decimal", "pattern": pattern, "description": meaning})
 
 
 def _text(kind: str, meaning: str) -> WithJsonSchema:
@@ -179,6 +179,23 @@ Item = Annotated[Code, Field(description="Code of the item in the price list or 
 Reason = Annotated[Text, Field(description="Why, in the words of who decided.")]
 
 UNRECORDED = UUID(int=0)
+_VERSION = 76
+"""Bit at which an id's version begins."""
+
+
+def derived_id(parent: UUID, name: str) -> UUID:
+    """The id of something of the platform's own that belongs to `parent`: version 8, so that no client may give it."""
+    return UUID(int=uuid5(parent, name).int & ~(0xF << _VERSION) | 8 << _VERSION)
+
+
+def _given(value: UUID) -> UUID:
+    if value.int >> _VERSION & 0xF == 8:  # noqa: PLR2004 - see derived_id
+        msg = f"{value} is an id of the platform's own (version 8); give a random one (version 4 or 7)"
+        raise ValueError(msg)
+    return value
+
+
+GivenId = Annotated[UUID, AfterValidator(_given), _text("uuid", "Identity that the creator of a thing gives it, once.")]
 NOT_YET = datetime(1970, 1, 1, tzinfo=UTC)
 
 
