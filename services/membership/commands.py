@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from events.base import Code, Command, DocumentDate, Text
+from events.base import Code, Command, DocumentDate, GivenId, Text
 from events.membership import EstablishmentKind
 
 
 class JoinEstablishment(Command):
     """An establishment becomes a member of the group."""
 
-    establishment_id: UUID
+    establishment_id: GivenId
     name: Text
     kind: EstablishmentKind
     siret: Code | None = None

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from types import MappingProxyType
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import NAMESPACE_URL, UUID
 
 from stdnum.exceptions import ValidationError
 from stdnum.fr import siret
 
-from events.base import AlreadyExists, Event, Refusal, Unknown
+from events.base import AlreadyExists, Event, Refusal, Unknown, derived_id
 from events.membership import AdhesionEnded, AdhesionGranted, EstablishmentJoined, EstablishmentLeft, SiteOpened
 from services.membership.commands import (
     EndAdhesion,
@@ -87,16 +87,15 @@ class Establishment:
 
 def siret_stream(number: str) -> UUID:
     """Where a SIRET is taken: two establishments never have the same."""
-    return uuid5(NAMESPACE_URL, f"urn:siret:{number}")
+    return derived_id(NAMESPACE_URL, f"urn:siret:{number}")
 
 
-def evolve(establishment: Establishment | None, event: Event) -> Establishment:
-    """The establishment after one of its events."""
+def evolve(establishment: Establishment | None, event: Event) -> Establishment | None:
+    """The establishment after one of its events; None for a stream that is not an establishment's."""
     if isinstance(event, EstablishmentJoined):
         return Establishment(event)
     if establishment is None:
-        msg = f"{event.TOPIC} without its establishment"
-        raise ValueError(msg)
+        return None
     adhesions = establishment.adhesions
     match event:
         case EstablishmentLeft():

@@ -6,14 +6,14 @@ from uuid import UUID
 
 from pydantic import ConfigDict
 
-from events.base import Code, Command, DocumentDate, Text
+from events.base import Code, Command, DocumentDate, GivenId, Text
 from events.suppliers import CsrScores
 
 
 class RegisterSupplier(Command):
     """A supplier becomes known to the group."""
 
-    supplier_id: UUID
+    supplier_id: GivenId
     name: Text
     siren: Code | None = None
     """9 digits; spaces are taken out."""

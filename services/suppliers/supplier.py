@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import date
 from types import MappingProxyType
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import NAMESPACE_URL, UUID
 
 from stdnum.exceptions import ValidationError
 from stdnum.fr import siren, tva
 
-from events.base import AlreadyExists, Event, Refusal, Unknown
+from events.base import AlreadyExists, Event, Refusal, Unknown, derived_id
 from events.suppliers import (
     CsrRatingDeclared,
     CsrRatingRejected,
@@ -83,16 +83,15 @@ class Supplier:
 def identity_streams(registered: SupplierRegistered) -> dict[str, UUID]:
     """Field -> where its number is taken: two suppliers never have the same SIREN or VAT number."""
     numbers = {"siren": registered.siren, "vat_number": registered.vat_number}
-    return {name: uuid5(NAMESPACE_URL, f"urn:{name}:{number}") for name, number in numbers.items() if number}
+    return {name: derived_id(NAMESPACE_URL, f"urn:{name}:{number}") for name, number in numbers.items() if number}
 
 
-def evolve(supplier: Supplier | None, event: Event) -> Supplier:
-    """The supplier after one of its events."""
+def evolve(supplier: Supplier | None, event: Event) -> Supplier | None:
+    """The supplier after one of its events; None for a stream that is not a supplier's."""
     if isinstance(event, SupplierRegistered):
         return Supplier(event)
     if supplier is None:
-        msg = f"{event.TOPIC} without its supplier"
-        raise ValueError(msg)
+        return None
     match event:
         case SupplierSuspended():
             return replace(supplier, is_suspended=True, changed_on=event.suspended_on)

@@ -109,8 +109,8 @@ class Agreement:
     """Lot and item -> the newest reference price."""
 
 
-def evolve(agreement: Agreement | None, event: Event) -> Agreement:
-    """The agreement after one of its events."""
+def evolve(agreement: Agreement | None, event: Event) -> Agreement | None:
+    """The agreement after one of its events; None for a stream of another kind."""
     match event:
         case AgreementSigned():
             return _signed(agreement, event)
@@ -122,8 +122,7 @@ def evolve(agreement: Agreement | None, event: Event) -> Agreement:
             dated = Dated(event.valid_from, event.price)
             return replace(known, baselines={**known.baselines, (event.lot_id, event.item): dated})
     if agreement is None:
-        msg = f"{event.TOPIC} without its agreement"
-        raise ValueError(msg)
+        return None
     match event:
         case PriceRevised():
             dated = Dated(event.effective_on, event.unit_price)

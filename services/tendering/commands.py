@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
-from events.base import Amount, Code, Command, Currency, DocumentDate, Price, Rate, Text
+from events.base import Amount, Code, Command, Currency, DocumentDate, GivenId, Price, Rate, Text
 from events.tendering import AmendmentGround, BaselineMethod, InternalLimit, Lot, PriceListLine
 
 # Parts of an agreement as they are asked for: like every command they refuse a misspelt field instead of losing it.
@@ -36,7 +36,7 @@ class AskedLot(Lot):
 class SetBaseline(Command):
     """A reference price is frozen, before the award; a change has effect from a later day."""
 
-    baseline_id: UUID
+    baseline_id: GivenId
     """The agreement's id, or for imported history an id of (source, item), across agreements."""
     agreement_id: UUID | None = None
     lot_id: UUID | None = None
@@ -55,7 +55,7 @@ class SetBaseline(Command):
 class SignAgreement(Command):
     """A framework agreement is signed: suppliers by lot, price lists, maximum, dates."""
 
-    agreement_id: UUID
+    agreement_id: GivenId
     reference: Code
     title: Text
     currency: Currency
@@ -76,7 +76,7 @@ class SignAgreement(Command):
 class RecordAgreement(Command):
     """An agreement of the past is recorded from imported history: no ceiling, no price list, no dates."""
 
-    agreement_id: UUID
+    agreement_id: GivenId
     reference: Code
     title: Text
     supplier_id: UUID

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
+from pydantic import ValidationError
 
 from events.base import AlreadyExists, Unknown
 from events.membership import EstablishmentJoined, EstablishmentKind
+from infra.event_store import STORE_STREAM, Request
 from services.membership.app import Membership
-from services.membership.establishment import InvalidSiret
+from services.membership.establishment import InvalidSiret, siret_stream
 from tests.scenario import Scenario
 from tests.services.membership.facts import ESTABLISHMENT, JOINED, OTHER, SIRET, join
 
@@ -69,3 +73,12 @@ def test_an_unknown_one_and_another_ones_get_the_same_answer(group: Scenario, me
 
 def test_nobody_acts_for_another_establishment(group: Scenario) -> None:
     group.when(join(), scope=OTHER).then_refused(Unknown, pointer="/establishment_id")
+
+
+def test_the_platforms_own_ids_are_no_establishments(membership: Membership) -> None:
+    with pytest.raises(ValidationError, match="platform's own"):
+        join(siret_stream(SIRET))
+    membership.handle(Request(join(siret=SIRET), uuid4(), "officer-1"))
+    for own in (siret_stream(SIRET), STORE_STREAM):
+        with pytest.raises(Unknown):
+            membership.establishment(own)

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
 from events.base import AlreadyExists, Unknown
 from events.suppliers import SupplierRegistered
 from services.suppliers.app import Suppliers
-from services.suppliers.supplier import InvalidSiren, InvalidVatNumber, NumbersDisagree
+from services.suppliers.supplier import InvalidSiren, InvalidVatNumber, NumbersDisagree, identity_streams
 from tests.scenario import Scenario
 from tests.services.suppliers.facts import OTHER, SIREN, SUPPLIER, VAT, register
 
@@ -80,3 +81,12 @@ def test_an_unknown_one_and_another_ones_get_the_same_answer(nobody: Scenario, s
 
 def test_nobody_registers_another_supplier(nobody: Scenario) -> None:
     nobody.when(register(), scope=OTHER).then_refused(Unknown, pointer="/supplier_id")
+
+
+def test_the_platforms_own_ids_are_no_suppliers(nobody: Scenario, suppliers: Suppliers) -> None:
+    (own,) = identity_streams(known(SIREN)).values()
+    with pytest.raises(ValidationError, match="platform's own"):
+        register(own)
+    nobody.given(register(siren=SIREN))
+    with pytest.raises(Unknown):
+        suppliers.supplier(own)

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from events.base import AlreadyExists, Unknown
-from infra.event_store import Outdated
+from infra.event_store import STORE_STREAM, Outdated
 from services.tendering.agreement import Dated
 from services.tendering.app import Tendering
 from services.tendering.commands import SignAgreement
@@ -186,3 +186,11 @@ def test_a_change_is_made_on_the_version_that_was_seen(nothing: Scenario) -> Non
 def test_other_agreements_are_independent(signed: Scenario) -> None:
     signed.when(sign(agreement_id=UUID(int=99), valid_to=LAST))
     assert signed.refusal is None
+
+
+def test_the_platforms_own_ids_are_no_agreements(tendering: Tendering) -> None:
+    with pytest.raises(Unknown):
+        tendering.agreement(STORE_STREAM)
+    for ask in (sign, lambda agreement_id: set_baseline(baseline_id=agreement_id)):
+        with pytest.raises(ValidationError, match="platform's own"):
+            ask(agreement_id=STORE_STREAM)
