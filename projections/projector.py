@@ -138,7 +138,7 @@ class Projector:
         log = Log(store, marks)
         for lane in marks:
             self.derive(store.context, lane)
-        for batch in _batches(log):
+        for batch in batches(log):
             for lane in sorted({entry.lane for entry in batch}):
                 entries = [entry for entry in batch if entry.lane == lane]
                 self.append(store.context, lane, entries, marks.get(lane, Mark()).pos)
@@ -230,7 +230,7 @@ class Projector:
         )
 
 
-def _batches(log: Log) -> Iterator[list[Entry]]:
+def batches(log: Log) -> Iterator[list[Entry]]:
     """Pages of the log, joined to steps."""
     batch: list[Entry] = []
     size = 0

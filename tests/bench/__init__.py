@@ -1,0 +1,1 @@
+"""Speed, as ratios measured in one run. Not tests: `make bench` runs them and writes docs/benchmarks.md."""
