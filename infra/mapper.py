@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
@@ -21,6 +21,13 @@ class NewerEvent(UnreadableEvent):
     """The store holds a newer version of an event than this code knows: an older program must not guess."""
 
 
+class Copy(NamedTuple):
+    """Another context's event as it was published: its name and its bytes, kept as they came."""
+
+    name: str
+    raw: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """An event in its stream; the library's domain event protocol."""
@@ -28,6 +35,7 @@ class Recorded:
     originator_id: UUID
     originator_version: int
     event: Event
+    copy: Copy | None = None
 
 
 class Language:
@@ -36,49 +44,56 @@ class Language:
     def __init__(self, classes: Iterable[type[Event]]) -> None:
         self._classes = {cls.TOPIC.rpartition(".v")[0]: cls for cls in classes}
 
-    def load(self, topic: str, state: bytes) -> Event:
-        """The event of these bytes, lifted to the newest version.
+    def knows(self, topic: str) -> bool:
+        """Whether an event of this name, in whatever version, belongs to the language."""
+        return topic.rpartition(".v")[0] in self._classes
 
-        Raises NewerEvent where the stored version is above the code's, UnreadableEvent where the name is unknown.
+    def load(self, topic: str, state: bytes) -> Event:
+        """The event of these bytes, lifted to the newest version; a copy's name begins with `_`.
+
+        Raises NewerEvent where the stored version is above the code's, UnreadableEvent where the name is unknown, or
+        where the bytes are not such an event.
         """
-        name, _, version = topic.rpartition(".v")
+        name, _, number = topic.rpartition(".v")
         cls = self._classes.get(name) or self._classes.get(name.removeprefix("_"))
-        if cls is None:
+        if cls is None or not number.isdecimal():
             msg = f"the store holds {topic}, which this version of groupement does not know"
             raise UnreadableEvent(msg)
-        if int(version) == cls.schema_version():
-            return cls.model_validate_json(state)
-        if int(version) > cls.schema_version():
+        version, newest = int(number), cls.schema_version()
+        if version > newest:
             msg = f"the store holds {topic}, this version of groupement reads {cls.TOPIC}: install a newer one"
             raise NewerEvent(msg)
-        document = json.loads(state)
-        for old in range(int(version), cls.schema_version()):
-            document = cls.UPCASTS[old](document)
-        return cls.model_validate(document)
+        try:
+            if version == newest:
+                return cls.model_validate_json(state)
+            document = json.loads(state)
+            for old in range(version, newest):
+                document = cls.UPCASTS[old](document)
+            return cls.model_validate_json(json.dumps(document))
+        except ValueError as error:
+            msg = f"the store holds a {topic} that is not one: {error}"
+            raise UnreadableEvent(msg) from error
 
 
 class EventMapper(Mapper[UUID]):
     """Between `Recorded` and the library's stored event.
 
-    Another context's event in this store is a copy that a reaction noted: it keeps its bytes, and its name gets a `_`
-    in front, so that it never leaves this service.
+    A copy of another context's event gets a `_` in front of its name, so that it never leaves this service.
     """
 
-    def __init__(self, context: str, language: Language) -> None:
+    def __init__(self, language: Language) -> None:
         super().__init__(JSONTranscoder())
-        self._context = context
         self.language = language
 
     def to_stored_event(self, domain_event: Any) -> StoredEvent:
         """The bytes to store: `model_dump_json` of the event, nothing around it."""
         event: Event = domain_event.event
-        foreign = event.context() != self._context and not event.TOPIC.startswith("_")
-        return StoredEvent(
-            domain_event.originator_id,
-            domain_event.originator_version,
-            "_" + event.TOPIC if foreign else event.TOPIC,
-            event.__pydantic_serializer__.to_json(event),
+        name, state = (
+            ("_" + domain_event.copy.name, domain_event.copy.raw)
+            if domain_event.copy
+            else (event.TOPIC, event.__pydantic_serializer__.to_json(event))
         )
+        return StoredEvent(domain_event.originator_id, domain_event.originator_version, name, state)
 
     def to_domain_event(self, stored_event: StoredEvent) -> Any:
         """The event in its stream. Raises UnreadableEvent."""

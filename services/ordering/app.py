@@ -7,15 +7,12 @@ from decimal import Decimal
 from typing import ClassVar
 from uuid import UUID
 
-from eventsourcing.persistence import IntegrityError, Tracking
-
-from events.base import AlreadyExists, Event, Refusal, Unknown
-from events.ordering import EVENTS, CreditNoteReceived, InvoiceReceived, OrderSubmitted, PastLine
+from events.base import AlreadyExists, Event, Unknown
+from events.ordering import EVENTS, CreditNoteReceived, InvoiceReceived, PastLine
 from infra.event_store import Accepted, Clock, EventStore, Request, Transaction, open_store, utc_now
 from infra.log import Entry
-from infra.mapper import Language
 from infra.settings import Settings
-from services.ordering import ceiling, order, past_order
+from services.ordering import approval, billing, ceiling, delivery, order, past_order, submission
 from services.ordering.commands import (
     ApproveOrder,
     CancelOrder,
@@ -29,9 +26,23 @@ from services.ordering.commands import (
     SubmitOrder,
     WithdrawOrder,
 )
+from services.ordering.inbox import Inbox
+from services.ordering.lines import sum_by_lot
 from services.ordering.order import Order
-from services.ordering.reactions import NOTED, adhesion_stream, react, standing_stream, terms_stream
+from services.ordering.reactions import NOTED, adhesion_stream, standing_stream, terms_stream
 from services.ordering.terms import Terms, evolve_adhesion, evolve_standing, evolve_terms
+
+OrderCommand = (
+    ApproveOrder
+    | RejectOrder
+    | WithdrawOrder
+    | CancelOrder
+    | ReceiveOrderLine
+    | ReturnOrderLine
+    | ReceiveInvoice
+    | ReceiveCreditNote
+)
+"""What may be asked of an order that exists."""
 
 
 class BillKnown(Event):
@@ -41,22 +52,10 @@ class BillKnown(Event):
     order_id: UUID
 
 
-class InvoiceIsKnown(Refusal):
-    """An invoice or credit note with this identity was taken in before."""
-
-    rule = "An invoice is taken in once: its identity is supplier, number and year of issue"
-    remedy = "Nothing to do if it is the same document; else ask the supplier for a new number."
-
-
-class BrokenChain(Exception):
-    """A message is missing between two that arrived."""
-
-
 def build(settings: Settings, clock: Clock = utc_now) -> Ordering:
     """The ordering service on the store that the settings name."""
     classes: list[type[Event]] = [*EVENTS, *NOTED, BillKnown]
-    store = open_store("ordering", classes, settings.store_environment("ordering"), clock, settings.lanes)
-    return Ordering(store)
+    return Ordering(open_store("ordering", classes, settings.store_environment("ordering"), clock, settings.lanes))
 
 
 class Ordering:
@@ -64,7 +63,7 @@ class Ordering:
 
     def __init__(self, store: EventStore) -> None:
         self.store = store
-        self._foreign = Language(NOTED)
+        self._inbox = Inbox(store)
 
     def handle(self, request: Request[OrderingCommand]) -> Accepted:
         """Runs a command, once. Raises Refusal."""
@@ -74,88 +73,75 @@ class Ordering:
         """Runs commands in one transaction: all or none. Raises Refusal."""
         return self.store.execute_many(requests, self._decide)
 
+    def react(self, context: str, entries: Sequence[Entry]) -> None:
+        """Notes another context's events, each once, whatever is delivered again. Raises BrokenChain."""
+        self._inbox.take(context, entries)
+
+    def noted_pos(self, context: str, lane: int) -> int:
+        """How far the reactions to a lane of another context have come."""
+        return self._inbox.pos(context, lane)
+
     def order(self, order_id: UUID, scope: UUID | None = None) -> tuple[Order, int]:
         """An order and its version, for whoever may see it. Raises Unknown."""
         found, version = self.store.state(order_id, order.evolve)
-        if found is None or scope not in (None, found.establishment_id):
-            msg = f"order {order_id} is not known"
-            raise Unknown(msg)
-        return found, version
+        return _visible(found, order_id, scope), version
 
     def _decide(self, tx: Transaction, request: Request[OrderingCommand]) -> UUID:
-        command = request.command
-        match command:
-            case SubmitOrder():
-                self._submit(tx, request, command)
-            case RecordPastOrder():
-                self._record_past(tx, command)
-            case ApproveOrder():
-                self._approve(tx, request, command)
-            case RejectOrder():
-                known = self._order(tx, request, command.order_id)
-                self._append(tx, known, order.reject(known, command, request.actor))
-                self._release(tx, known, known.by_lot())
-            case WithdrawOrder():
-                known = self._order(tx, request, command.order_id)
-                self._append(tx, known, order.withdraw(known, command))
-                self._release(tx, known, known.by_lot())
-            case CancelOrder():
-                known = self._order(tx, request, command.order_id)
-                cancelled = order.cancel(known, command)
-                self._append(tx, known, cancelled)
-                self._release(tx, known, order.sum_by_lot(cancelled.lines))
-            case ReceiveOrderLine():
-                known = self._order(tx, request, command.order_id)
-                self._append(tx, known, order.receive(known, command))
-            case ReturnOrderLine():
-                known = self._order(tx, request, command.order_id)
-                self._append(tx, known, order.give_back(known, command))
-            case ReceiveInvoice():
-                known = self._order(tx, request, command.order_id)
-                self._take_bill(tx, known, order.invoice(known, command))
-            case ReceiveCreditNote():
-                known = self._order(tx, request, command.order_id)
-                self._take_bill(tx, known, order.credit(known, command))
-        return command.order_id
+        match request.command:
+            case SubmitOrder() as command:
+                self._submit(tx, command, request.scope)
+            case RecordPastOrder() as command:
+                self._record_past(tx, command, request.scope)
+            case _ as command:
+                self._change(tx, command, request)
+        return request.command.order_id
 
-    def _order(self, tx: Transaction, request: Request[OrderingCommand], order_id: UUID) -> Order:
-        known = tx.read(order_id, order.evolve)
-        if known is None or request.scope not in (None, known.establishment_id):
-            msg = f"order {order_id} is not known"
-            raise Unknown(msg)
-        tx.expect(order_id)
-        return known
-
-    def _append(self, tx: Transaction, known: Order, event: Event) -> None:
-        tx.append(known.order_id, [event], order.evolve)
-
-    def _submit(self, tx: Transaction, request: Request[OrderingCommand], command: SubmitOrder) -> None:
-        if request.scope not in (None, command.establishment_id):
+    def _submit(self, tx: Transaction, command: SubmitOrder, scope: UUID | None) -> None:
+        if scope not in (None, command.establishment_id):
             msg = f"establishment {command.establishment_id} is not known"
             raise Unknown(msg, pointer="/establishment_id")
-        if tx.read(command.order_id, order.evolve) is not None:
+        if tx.read(command.order_id, order.evolve, presume_new=True) is not None:
             msg = f"order {command.order_id} exists"
             raise AlreadyExists(msg, pointer="/order_id")
         terms = self._terms(tx, command.agreement_id)
         adhesion = tx.read(adhesion_stream(command.establishment_id, command.agreement_id), evolve_adhesion)
         lot = terms.lots.get(command.lines[0].lot_id)
         standing = tx.read(standing_stream(lot.lot.supplier_id), evolve_standing) if lot else None
-        submitted = order.submit(command, terms, adhesion, standing)
-        stream, by_lot = ceiling.ceiling_stream(terms.agreement_id), order.sum_by_lot(submitted.lines)
+        submitted = submission.submit(command, terms, adhesion, standing)
+        stream, by_lot = ceiling.ceiling_stream(command.agreement_id), sum_by_lot(submitted.lines)
         state = tx.read(stream, ceiling.evolve) or ceiling.Ceiling()
         reserved = ceiling.reserve(state, terms, command.order_id, by_lot)
         excess = ceiling.excess(state, terms, by_lot)
-        submitted = OrderSubmitted(**{**dict(submitted), "excess": excess})
-        tx.append(command.order_id, [submitted], order.evolve)
+        tx.append(command.order_id, [submitted.model_copy(update={"excess": excess})], order.evolve)
         tx.append(stream, reserved, ceiling.evolve)
 
-    def _approve(self, tx: Transaction, request: Request[OrderingCommand], command: ApproveOrder) -> None:
-        known = self._order(tx, request, command.order_id)
-        by_lot, agreement_id = known.by_lot(), known.agreement_id
-        terms = self._terms(tx, agreement_id) if agreement_id else Terms(command.order_id)
-        state = tx.read(ceiling.ceiling_stream(terms.agreement_id), ceiling.evolve) or ceiling.Ceiling()
-        excess = ceiling.excess(ceiling.without(state, by_lot), terms, by_lot)
-        self._append(tx, known, order.approve(known, command, excess, request.actor))
+    def _change(self, tx: Transaction, command: OrderCommand, request: Request[OrderingCommand]) -> None:
+        known = _visible(tx.read(command.order_id, order.evolve), command.order_id, request.scope)
+        tx.expect(command.order_id)
+        match command:
+            case ApproveOrder():
+                self._append(tx, known, approval.approve(known, command, self._excess(tx, known), request.actor))
+            case RejectOrder():
+                self._append(tx, known, approval.reject(known, command, request.actor))
+                self._release(tx, known, known.by_lot())
+            case WithdrawOrder():
+                self._append(tx, known, approval.withdraw(known, command))
+                self._release(tx, known, known.by_lot())
+            case CancelOrder():
+                cancelled = delivery.cancel(known, command)
+                self._append(tx, known, cancelled)
+                self._release(tx, known, sum_by_lot(cancelled.lines))
+            case ReceiveOrderLine():
+                self._append(tx, known, delivery.receive(known, command))
+            case ReturnOrderLine():
+                self._append(tx, known, delivery.give_back(known, command))
+            case ReceiveInvoice():
+                self._take_bill(tx, known, billing.invoice(known, command))
+            case ReceiveCreditNote():
+                self._take_bill(tx, known, billing.credit(known, command))
+
+    def _append(self, tx: Transaction, known: Order, event: Event) -> None:
+        tx.append(known.order_id, [event], order.evolve)
 
     def _terms(self, tx: Transaction, agreement_id: UUID) -> Terms:
         terms = tx.read(terms_stream(agreement_id), evolve_terms)
@@ -163,6 +149,14 @@ class Ordering:
             msg = f"agreement {agreement_id} is not known"
             raise Unknown(msg, pointer="/agreement_id")
         return terms
+
+    def _excess(self, tx: Transaction, known: Order) -> Decimal:
+        """The excess of a waiting order over the internal limits, as they are now."""
+        if known.agreement_id is None:
+            return ceiling.ZERO
+        by_lot, terms = known.by_lot(), self._terms(tx, known.agreement_id)
+        state = tx.read(ceiling.ceiling_stream(known.agreement_id), ceiling.evolve) or ceiling.Ceiling()
+        return ceiling.excess(ceiling.without(state, by_lot), terms, by_lot)
 
     def _release(self, tx: Transaction, known: Order, by_lot: dict[UUID, Decimal]) -> None:
         if known.agreement_id is None:
@@ -175,58 +169,32 @@ class Ordering:
         identity = bill.credit_note_id if isinstance(bill, CreditNoteReceived) else bill.invoice_id
         if tx.find_single(identity) is not None:
             msg = f"{bill.number} of supplier {bill.supplier_id} in {bill.business_date.year} was taken in before"
-            raise InvoiceIsKnown(msg, pointer="/number", number=bill.number)
+            raise billing.InvoiceIsKnown(msg, pointer="/number", number=bill.number)
         self._append(tx, known, bill)
         tx.single(identity, BillKnown(order_id=known.order_id))
 
-    def _record_past(self, tx: Transaction, command: RecordPastOrder) -> None:
-        known = tx.read(command.order_id, order.evolve)
+    def _record_past(self, tx: Transaction, command: RecordPastOrder, scope: UUID | None) -> None:
+        if scope is not None:
+            msg = f"{scope} may not record the past of establishment {command.establishment_id}"
+            raise past_order.OnlyTheGroup(msg)
+        known = tx.read(command.order_id, order.evolve, presume_new=True)
+        tx.expect(command.order_id)
         found = past_order.record(known, command, lambda key: tx.read(terms_stream(key), evolve_terms))
         tx.append(command.order_id, found, order.evolve)
         for event in found:
-            for line in event.lines:  # type: ignore[attr-defined]
+            for line in event.lines:
                 self._know_past_bill(tx, command.order_id, line)
 
     def _know_past_bill(self, tx: Transaction, order_id: UUID, line: PastLine) -> None:
         if line.invoice_number is None or line.invoiced_on is None:
             return
-        identity = order.bill_id(line.supplier_id, "invoice", line.invoice_number, line.invoiced_on.year)
+        identity = billing.bill_id(line.supplier_id, "invoice", line.invoice_number, line.invoiced_on.year)
         if tx.find_single(identity) is None:
             tx.single(identity, BillKnown(order_id=order_id))
 
-    def noted_pos(self, context: str, lane: int) -> int:
-        """How far the reactions to a lane of another context have come."""
-        return self.store.recorder.max_tracking_id(f"{context}:{lane}") or 0
 
-    def react(self, context: str, entries: Sequence[Entry]) -> None:
-        """Notes another context's events, effects and position in one transaction; a repeated one changes nothing.
-
-        Raises BrokenChain where an event is missing before one of these.
-        """
-        for lane in sorted({entry.lane for entry in entries}):
-            self._react_lane(context, lane, [entry for entry in entries if entry.lane == lane])
-
-    def _react_lane(self, context: str, lane: int, entries: Sequence[Entry]) -> None:
-        done = self.noted_pos(context, lane)
-        new = [entry for entry in entries if entry.pos > done]
-        if not new:
-            return
-        if new[0].prev != done:
-            msg = f"{context}, lane {lane}: position {new[0].pos} follows {new[0].prev}, ordering stands at {done}"
-            raise BrokenChain(msg)
-        tx = Transaction(self.store)
-        names = {cls.TOPIC.rpartition(".v")[0] for cls in NOTED}
-        for entry in new:
-            if entry.type.rpartition(".v")[0] not in names:
-                continue
-            event = self._foreign.load(entry.type, entry.raw)
-            if (place := react(event)) is not None:
-                stream, evolve = place
-                tx.read(stream, evolve)
-                tx.append(stream, [event], evolve)
-        try:
-            self.store.commit(tx, Tracking(f"{context}:{lane}", new[-1].pos))
-        except IntegrityError:
-            # Another process noted them first, or our commit's answer was lost: only the stored position tells.
-            if self.noted_pos(context, lane) < new[-1].pos:
-                self._react_lane(context, lane, entries)
+def _visible(found: Order | None, order_id: UUID, scope: UUID | None) -> Order:
+    if found is None or scope not in (None, found.establishment_id):
+        msg = f"order {order_id} is not known"
+        raise Unknown(msg, pointer="/order_id")
+    return found

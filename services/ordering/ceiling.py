@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from types import MappingProxyType
-from uuid import UUID, uuid5
+from uuid import UUID
 
-from events.base import Event, Refusal, cents
+from events.base import Event, Refusal, cents, derived_id
 from events.ordering import CeilingApproached, CeilingReleased, CeilingReserved, LotAmount
 from events.tendering import InternalLimit
 from services.ordering.terms import Terms
@@ -39,7 +39,7 @@ class Ceiling:
 
 def ceiling_stream(agreement_id: UUID) -> UUID:
     """The stream of an agreement's ceiling."""
-    return uuid5(agreement_id, "ceiling")
+    return derived_id(agreement_id, "ceiling")
 
 
 def evolve(ceiling: Ceiling | None, event: Event) -> Ceiling:

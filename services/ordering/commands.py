@@ -6,7 +6,18 @@ from uuid import UUID
 
 from pydantic import Field
 
-from events.base import Amount, Code, Command, Currency, DocumentDate, PositiveQuantity, Price, Quantity, Text
+from events.base import (
+    Amount,
+    Code,
+    Command,
+    Currency,
+    DocumentDate,
+    GivenId,
+    PositiveQuantity,
+    Price,
+    Quantity,
+    Text,
+)
 
 
 class OrderedLine(Command):
@@ -25,7 +36,7 @@ class OrderedLine(Command):
 class SubmitOrder(Command):
     """An establishment orders under an agreement."""
 
-    order_id: UUID
+    order_id: GivenId
     establishment_id: UUID
     agreement_id: UUID
     number: Code
@@ -145,6 +156,7 @@ class RecordPastOrder(Command):
     """Lines of an order of the past are recorded from a source, as they were."""
 
     order_id: UUID
+    """`past_order_id` of establishment, source and number."""
     establishment_id: UUID
     source: Code
     number: Code

@@ -1,6 +1,6 @@
 """Orders of the past, recorded from imported history as they were.
 
-No ceiling, price list, duration or order of dates applies to them.
+No ceiling, price list, duration or order of dates applies to them, and they change by a corrected import only.
 """
 
 from __future__ import annotations
@@ -8,13 +8,35 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
-from uuid import UUID, uuid5
+from uuid import UUID
 
-from events.base import Event, Refusal, Unknown, cents
+from events.base import Refusal, Unknown, cents, derived_id
 from events.ordering import PastLine, PastOrderCorrected, PastOrderRecorded
 from services.ordering.commands import PastOrderLine, RecordPastOrder
-from services.ordering.order import DoubleLine, Order
+from services.ordering.lines import check_distinct, within
+from services.ordering.order import Order
 from services.ordering.terms import Terms
+
+COMPUTED = {"counted_on", "baseline_price", "baseline_amount"}
+"""Fields of a recorded line that the source does not state."""
+STATED = tuple(name for name in PastLine.model_fields if name not in COMPUTED)
+
+
+Recorded = PastOrderRecorded | PastOrderCorrected
+
+
+class OnlyTheGroup(Refusal):
+    """Somebody who acts for one establishment or supplier tried to record history."""
+
+    rule = "History is recorded by the group, for all of its members"
+    remedy = "Ask the group to import the file."
+
+
+class NotItsId(Refusal):
+    """The order's id is not the one of its establishment, source and number."""
+
+    rule = "The id of a past order is derived from its establishment, source and number"
+    remedy = "Send the order_id that is named here."
 
 
 class NotRecorded(Refusal):
@@ -31,64 +53,97 @@ class OtherContent(Refusal):
     remedy = "Import again with --correct to record a reversal and the new fact, or leave the line out."
 
 
+class OtherCurrency(Refusal):
+    """The order was recorded before in another currency."""
+
+    rule = "An order has one currency"
+    remedy = "Correct the currency, or give these lines an order number of their own."
+
+
 def past_order_id(establishment_id: UUID, source: str, number: str) -> UUID:
     """Identity of a past order: establishment, source, order number."""
-    return uuid5(establishment_id, f"{source}:{number}")
+    return derived_id(establishment_id, f"{len(source)}:{source}:{number}")
 
 
 def difference(known: PastLine, asked: PastLine) -> dict[str, tuple[str, str]]:
     """Field -> recorded and asked value, where they differ; what the domain computed apart."""
-    apart = {"counted_on", "baseline_price", "baseline_amount"}
-    before, after = known.model_dump(mode="json", exclude=apart), asked.model_dump(mode="json", exclude=apart)
-    return {name: (str(before[name]), str(after[name])) for name in before if before[name] != after[name]}
+    changed = {name for name in STATED if getattr(known, name) != getattr(asked, name)}
+    if not changed:
+        return {}
+    before, after = (line.model_dump(mode="json", include=changed) for line in (known, asked))
+    return {name: (str(before[name]), str(after[name])) for name in before}
 
 
-def record(
-    order: Order | None,
-    command: RecordPastOrder,
-    terms_of: Callable[[UUID], Terms | None],
-) -> list[Event]:
+def record(order: Order | None, command: RecordPastOrder, terms_of: Callable[[UUID], Terms | None]) -> list[Recorded]:
     """Records the lines that are new, corrects those that changed where asked, and nothing where all is known.
 
-    Raises Unknown, NotRecorded, DoubleLine, OtherContent (naming both values).
+    Raises NotItsId, DoubleLine, Unknown, NotRecorded, OtherCurrency, OtherContent (naming both values), TooLarge.
     """
-    if len({line.line_id for line in command.lines}) < len(command.lines):
-        raise DoubleLine("two lines have the same line_id", pointer="/lines")
+    _check_document(order, command)
     known = {line_id: state.line for line_id, state in order.lines.items()} if order else {}
-    day = min(
-        [line.ordered_on for line in command.lines]
-        + [line.counted_on for line in known.values() if isinstance(line, PastLine)]
-    )
-    new, reversed_lines, corrected = [], [], []
+    before = {line_id: line for line_id, line in known.items() if isinstance(line, PastLine)}
+    days = {line_id: line.ordered_on for line_id, line in before.items()}
+    day = min({**days, **{line.line_id: line.ordered_on for line in command.lines}}.values())
+    new: list[PastLine] = []
+    changed: dict[str, PastLine] = {}
     for n, asked in enumerate(command.lines):
         line = _line(n, asked, command, terms_of, day)
-        before = known.get(asked.line_id)
-        if not isinstance(before, PastLine):
+        recorded = before.get(asked.line_id)
+        if recorded is None:
             new.append(line)
-        elif changes := difference(before, line):
+        elif changes := difference(recorded, line):
             if not command.is_correction:
                 raise OtherContent(_both(command.number, asked.line_id, changes), pointer=f"/lines/{n}")
-            reversed_lines.append(before)
-            corrected.append(line.model_copy(update={"counted_on": _corrected_day(before, line)}))
+            changed[asked.line_id] = line
     document = {
         "order_id": command.order_id,
         "establishment_id": command.establishment_id,
-        "business_date": day,
         "currency": command.currency,
         "source": command.source,
         "number": command.number,
     }
-    found: list[Event] = []
+    found: list[Recorded] = []
     if new:
-        found.append(PastOrderRecorded(**document, lines=tuple(new)))
-    if corrected:
-        found.append(PastOrderCorrected(**document, reversed_lines=tuple(reversed_lines), lines=tuple(corrected)))
+        found.append(PastOrderRecorded(**document, business_date=day, lines=tuple(new)))
+    if changed:
+        found.append(_corrected(document, before, changed, day))
     return found
 
 
-def _corrected_day(before: PastLine, after: PastLine) -> date:
-    """A correction counts on the day of the fact that it corrects, unless that day itself was wrong."""
-    return before.counted_on if before.ordered_on == after.ordered_on else after.counted_on
+def _check_document(order: Order | None, command: RecordPastOrder) -> None:
+    order_id = past_order_id(command.establishment_id, command.source, command.number)
+    if command.order_id != order_id:
+        msg = f"order {command.number} of source {command.source} has the order_id {order_id}"
+        raise NotItsId(msg, pointer="/order_id", order_id=order_id)
+    check_distinct(line.line_id for line in command.lines)
+    if order is not None and order.currency != command.currency:
+        msg = f"order {command.number} was recorded in {order.currency}, now {command.currency}"
+        raise OtherCurrency(msg, pointer="/currency", recorded=order.currency, now=command.currency)
+
+
+def _corrected(
+    document: Mapping[str, object], before: Mapping[str, PastLine], changed: Mapping[str, PastLine], day: date
+) -> PastOrderCorrected:
+    """Reverses and records again what was wrong, on the day on which it counted.
+
+    A line whose own order day was wrong counts on the right day instead, and with it those that took their day from it.
+    """
+    after = {**before, **changed}
+    right = {
+        line_id: line.model_copy(update={"counted_on": _counted_on(before[line_id], line, day)})
+        for line_id, line in after.items()
+        if line_id in changed or line.counted_on < day
+    }
+    return PastOrderCorrected(
+        **document,
+        business_date=min(line.counted_on for line in right.values()),
+        reversed_lines=tuple(before[line_id] for line_id in right),
+        lines=tuple(right.values()),
+    )
+
+
+def _counted_on(before: PastLine, after: PastLine, day: date) -> date:
+    return max(before.counted_on, day) if before.ordered_on == after.ordered_on else day
 
 
 def _both(number: str, line_id: str, changes: Mapping[str, tuple[str, str]]) -> str:
@@ -124,7 +179,9 @@ def _line(
         unit_price=asked.unit_price,
         amount=asked.amount,
         baseline_price=baseline,
-        baseline_amount=None if baseline is None else cents(baseline * asked.quantity),
+        baseline_amount=None
+        if baseline is None
+        else within(cents(baseline * asked.quantity), f"the baseline of line {asked.line_id}", f"/lines/{n}/quantity"),
         ordered_on=asked.ordered_on,
         counted_on=day,
         received_on=asked.received_on,

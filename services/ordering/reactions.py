@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
-from events.base import Event
+from events.base import Event, derived_id
 from events.membership import AdhesionEnded, AdhesionGranted
 from events.suppliers import SupplierReinstated, SupplierSuspended
 from events.tendering import (
@@ -41,17 +41,17 @@ Evolve = Callable[[Any, Event], Any]
 
 def terms_stream(agreement_id: UUID) -> UUID:
     """Where an agreement's terms (or an imported item's baseline) are noted."""
-    return uuid5(agreement_id, "terms")
+    return derived_id(agreement_id, "terms")
 
 
 def adhesion_stream(establishment_id: UUID, agreement_id: UUID) -> UUID:
     """Where an establishment's adhesion to an agreement is noted."""
-    return uuid5(establishment_id, f"adhesion:{agreement_id}")
+    return derived_id(establishment_id, f"adhesion:{agreement_id}")
 
 
 def standing_stream(supplier_id: UUID) -> UUID:
     """Where a supplier's suspensions are noted."""
-    return uuid5(supplier_id, "standing")
+    return derived_id(supplier_id, "standing")
 
 
 def on_tendering_event_note_terms(

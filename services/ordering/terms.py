@@ -68,12 +68,13 @@ class Terms:
         return self.valid_from <= day <= self.valid_to
 
     def baseline(self, lot_id: UUID | None, item: str, day: date) -> Decimal | None:
-        """Reference price per base unit on a day, None where none was set."""
-        return valid_on(self.baselines.get((lot_id, item), ()), day)
+        """Reference price per base unit on a day: the lot's, else the agreement's; None where none was set."""
+        own = valid_on(self.baselines.get((lot_id, item), ()), day)
+        return valid_on(self.baselines.get((None, item), ()), day) if own is None else own
 
 
-def evolve_terms(terms: Terms | None, event: Event) -> Terms:
-    """The terms after a fact of tendering."""
+def evolve_terms(terms: Terms | None, event: Event) -> Terms | None:
+    """The terms after a fact of tendering; None before the first."""
     match event:
         case AgreementSigned():
             known = terms or Terms(event.agreement_id)
@@ -89,15 +90,17 @@ def evolve_terms(terms: Terms | None, event: Event) -> Terms:
                 is_signed=True,
             )
         case AgreementRecorded():
-            return Terms(event.agreement_id, event.currency, event.reference, is_recorded=True)
+            known = terms or Terms(event.agreement_id)
+            return replace(known, currency=event.currency, reference=event.reference, is_recorded=True)
         case BaselineSet():
             known = terms or Terms(event.baseline_id, event.currency)
             key = (event.lot_id, event.item)
             dated = (*known.baselines.get(key, ()), (event.valid_from, event.price))
             return replace(known, baselines={**known.baselines, key: dated})
-    if terms is None:
-        msg = f"{event.TOPIC} without its agreement"
-        raise ValueError(msg)
+    return _changed(terms, event) if terms else None
+
+
+def _changed(terms: Terms, event: Event) -> Terms:
     match event:
         case PriceRevised():
             lot = terms.lots[event.lot_id]
