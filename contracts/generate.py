@@ -15,13 +15,14 @@ from typing import Any
 from contracts.catalogue import catalogue
 from contracts.examples import EXAMPLES
 from contracts.readers import READERS, Reader
-from contracts.released import Fields, release, still_load
+from contracts.released import Fields, release, release_written, still_load
 from events import CONTEXTS
 from events.base import Event
 
 FOLDER = Path(__file__).parent
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 EXAMPLE = ".example.json"
+RELEASED = "released.json"
 
 
 def event_documents(
@@ -36,7 +37,7 @@ def event_documents(
     """
     events = [cls for classes in contexts.values() for cls in classes]
     example_of = {type(event): event for event in examples}
-    released = release(_released(folder), events)
+    released = release(_released(folder / RELEASED), events)
     still_load(released_examples(folder), events)
     documents = {}
     for cls in events:
@@ -45,9 +46,23 @@ def event_documents(
             raise LookupError(msg)
         documents[f"events/{cls.TOPIC}.schema.json"] = as_json(schema(cls))
         documents[f"events/{cls.TOPIC}{EXAMPLE}"] = as_json(json.loads(example_of[cls].model_dump_json()))
-    documents["released.json"] = _by_line(released)
+    documents[RELEASED] = _by_line(released)
     documents["CATALOGUE.md"] = catalogue(contexts, released, readers)
     return documents
+
+
+def written_documents(
+    name: str, form: Mapping[str, Any], variants: Mapping[str, Mapping[str, Any]], folder: Path = FOLDER
+) -> dict[str, str]:
+    """The schema of something that the product writes for other programs, and what of its variants was released.
+
+    Raises BreakingChange.
+    """
+    file = f"{name}.{RELEASED}"
+    return {
+        f"{name}.schema.json": as_json(form),
+        file: _by_line(release_written(_released(folder / file), variants)),
+    }
 
 
 def schema(cls: type[Event]) -> dict[str, Any]:
@@ -70,8 +85,7 @@ def _by_line(released: Mapping[str, Fields]) -> str:
     return "{\n" + ",\n".join(events) + "\n}\n"
 
 
-def _released(folder: Path) -> dict[str, Fields]:
-    file = folder / "released.json"
+def _released(file: Path) -> dict[str, Fields]:
     return dict(json.loads(file.read_text("utf-8"))) if file.exists() else {}
 
 

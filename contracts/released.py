@@ -1,7 +1,7 @@
 """What was released stays readable: a released version of an event may gain optional fields, nothing else.
 
 `released.json` holds the fields of every version that was ever generated, with type, limits and default. Words
-(descriptions, titles) may change freely.
+(descriptions, titles) may change freely. A document that the product only writes, such as a figure, may gain fields.
 """
 
 from __future__ import annotations
@@ -20,12 +20,11 @@ WORDS = ("title", "description", "$defs")
 
 
 class BreakingChange(Exception):
-    """A released version of an event would change so that stored events, or readers, no longer fit."""
+    """A released form would change so that what was stored, or who reads it, no longer fits."""
 
 
-def fields_of(cls: type[Event]) -> Fields:
-    """The fields of an event and of its parts, as a reader must expect them."""
-    schema = cls.model_json_schema(mode="validation")
+def fields_of(schema: Mapping[str, Any]) -> Fields:
+    """The fields of a schema and of its parts, without their words."""
     return dict(_fields(_inlined(schema, schema.get("$defs", {})), ""))
 
 
@@ -69,16 +68,35 @@ def _own(node: Mapping[str, Any]) -> dict[str, Any]:
 def release(released: Mapping[str, Fields], events: Iterable[type[Event]]) -> dict[str, Fields]:
     """The released versions with these events among them. Raises BreakingChange, naming every break at once."""
     newest = {_name(cls.TOPIC): cls for cls in events}
+    # As a reader must expect them: what has a default may be missing in a document.
+    fields = {cls.TOPIC: fields_of(cls.model_json_schema(mode="validation")) for cls in newest.values()}
     breaks = [
         f"{topic} was released and is gone: stored events of its kind must still load"
         for topic in released
         if _name(topic) not in newest
     ]
     for cls in newest.values():
-        breaks += _version_breaks(released, cls) + _field_breaks(released, cls)
+        breaks += _version_breaks(released, cls) + _field_breaks(released, cls, fields[cls.TOPIC])
     if breaks:
         raise BreakingChange("\n".join(breaks))
-    return dict(sorted({**released, **{cls.TOPIC: fields_of(cls) for cls in newest.values()}}.items()))
+    return dict(sorted({**released, **fields}.items()))
+
+
+def release_written(released: Mapping[str, Fields], variants: Mapping[str, Mapping[str, Any]]) -> dict[str, Fields]:
+    """The same for documents that the product only writes, by name and version: they may gain fields, and end.
+
+    Raises BreakingChange.
+    """
+    fields = {name: fields_of(schema) for name, schema in variants.items()}
+    breaks = [
+        f"{name} was released: {'; '.join(found)}.\n"
+        f"  Give the changed one a new number. Only where nobody reads it yet: delete its entry in *.released.json."
+        for name in fields
+        if (found := _changes(released.get(name, {}), fields[name]))
+    ]
+    if breaks:
+        raise BreakingChange("\n".join(breaks))
+    return dict(sorted({**released, **fields}.items()))
 
 
 def _version_breaks(released: Mapping[str, Fields], cls: type[Event]) -> list[str]:
@@ -93,17 +111,11 @@ def _version_breaks(released: Mapping[str, Fields], cls: type[Event]) -> list[st
     return breaks
 
 
-def _field_breaks(released: Mapping[str, Fields], cls: type[Event]) -> list[str]:
-    before, after = released.get(cls.TOPIC), fields_of(cls)
+def _field_breaks(released: Mapping[str, Fields], cls: type[Event], after: Fields) -> list[str]:
+    before = released.get(cls.TOPIC)
     if before is None:
         return []
-    breaks = [f"{path} is gone" for path in before if path not in after]
-    breaks += [
-        f"{path} was {json.dumps(known)}, would be {json.dumps(after[path])}"
-        for path, known in before.items()
-        if path in after and after[path] != known
-    ]
-    breaks += [
+    breaks = _changes(before, after) + [
         f"{path} is new and has no default"
         for path, new in after.items()
         if path not in before and new["required"] and _parent(path) in ("", *before)
@@ -118,6 +130,15 @@ def _field_breaks(released: Mapping[str, Fields], cls: type[Event]) -> list[str]
         f"  Only where no store holds one yet: delete its entry in contracts/released.json and generate again."
     )
     return [msg]
+
+
+def _changes(before: Fields, after: Fields) -> list[str]:
+    """What a reader of the fields before would miss or misread."""
+    return [f"{path} is gone" for path in before if path not in after] + [
+        f"{path} was {json.dumps(known)}, would be {json.dumps(after[path])}"
+        for path, known in before.items()
+        if path in after and after[path] != known
+    ]
 
 
 def _parent(path: str) -> str:

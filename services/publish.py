@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import sys
 
-from contracts.generate import event_documents, write
+from contracts.generate import event_documents, write, written_documents
 from contracts.released import BreakingChange
+from services.finance import document
 
 
 def documents() -> dict[str, str]:
     """Path within contracts/ -> text, of everything that is generated. Raises BreakingChange."""
-    return event_documents()
+    return {**event_documents(), **_figures()}
+
+
+def _figures() -> dict[str, str]:
+    """The form of figures. A figure's method is its version: another form is another method."""
+    form = document.schema()
+    parts = (form["$defs"][branch["$ref"].rpartition("/")[2]] for branch in form["oneOf"])
+    return written_documents(
+        "figures",
+        form,
+        {part["properties"]["method"]["const"]: {**part, "$defs": form["$defs"]} for part in parts},
+    )
 
 
 def main() -> int:

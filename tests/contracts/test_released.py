@@ -13,7 +13,7 @@ import pytest
 from pydantic import AfterValidator, Field, create_model
 
 from contracts.generate import event_documents, released_examples, write
-from contracts.released import BreakingChange, fields_of, release
+from contracts.released import BreakingChange, Fields, fields_of, release, release_written
 from events.base import Amount, Code, Event, Quantity, Text, Value
 from infra.mapper import Language
 
@@ -62,6 +62,10 @@ def planted(version: int = 1, *, name: str = "StockReported", **fields: Any) -> 
     return cls
 
 
+def released_as(cls: type[Event]) -> Fields:
+    return fields_of(cls.model_json_schema(mode="validation"))
+
+
 STORED = {"site": "Tilleuls", "urgency": "low", "parts": [{"item": "TRAS-150", "quantity": "12"}], "note": "night"}
 
 
@@ -102,7 +106,7 @@ BREAKING = {
 
 @pytest.mark.parametrize(("fields", "saying"), BREAKING.values(), ids=BREAKING.keys())
 def test_a_breaking_change_of_a_released_version_is_refused(fields: dict[str, Any], saying: str) -> None:
-    released = {"planted.StockReported.v1": fields_of(planted())}
+    released = {"planted.StockReported.v1": released_as(planted())}
     with pytest.raises(BreakingChange) as refused:
         release(released, [planted(**fields)])
     assert saying in str(refused.value)
@@ -128,7 +132,7 @@ def test_a_compatible_change_of_a_released_version_is_taken_in(folder: Path, fie
     changed = planted(**fields)
     generate(folder, changed)
     assert json.loads((folder / "released.json").read_text())[changed.TOPIC] == json.loads(
-        json.dumps(fields_of(changed))
+        json.dumps(released_as(changed))
     )
     assert Language([changed]).load(changed.TOPIC, before)
 
@@ -210,7 +214,7 @@ def test_a_rule_that_no_schema_shows_and_a_released_example_breaks_is_refused(fo
         raise ValueError(msg)
 
     stricter = planted(site=(Annotated[Code, AfterValidator(never)], ...))
-    assert fields_of(stricter) == fields_of(planted())
+    assert released_as(stricter) == released_as(planted())
     with pytest.raises(BreakingChange, match="no longer loads"):
         event_documents(folder, {"planted": [stricter]}, [], ())
 
@@ -218,3 +222,22 @@ def test_a_rule_that_no_schema_shows_and_a_released_example_breaks_is_refused(fo
 def test_an_event_without_an_example_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LookupError, match=r"planted\.StockReported\.v1 has no example"):
         event_documents(tmp_path, {"planted": [planted()]}, [], ())
+
+
+def figure(**fields: Any) -> dict[str, Any]:
+    found = {"amount": (Amount, ...), "rate": (Quantity | None, ...)} | fields
+    form = create_model("Figure", __base__=Value, **{name: field for name, field in found.items() if field})
+    return form.model_json_schema(mode="serialization")
+
+
+@pytest.mark.parametrize(("fields", "saying"), [({"rate": None}, "rate is gone"), ({"amount": (Quantity, ...)}, "amount was")])  # fmt: skip
+def test_a_figure_that_loses_or_changes_a_key_needs_a_new_method(fields: dict[str, Any], saying: str) -> None:
+    released = release_written({}, {"savings/1": figure()})
+    with pytest.raises(BreakingChange, match=rf"savings/1 was released: {saying}"):
+        release_written(released, {"savings/1": figure(**fields)})
+    assert set(release_written(released, {"savings/2": figure(**fields)})) == {"savings/1", "savings/2"}
+
+
+def test_a_figure_may_gain_a_key() -> None:
+    released = release_written({}, {"savings/1": figure()})
+    assert "lines" in release_written(released, {"savings/1": figure(lines=(int, ...))})["savings/1"]
