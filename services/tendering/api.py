@@ -13,7 +13,6 @@ from events.base import Amount, BusinessDate, Currency, Price, Value
 from events.tendering import AgreementRecorded, AgreementSigned
 from infra.http import (
     AT_LEAST,
-    KEY,
     PAGE,
     REFUSED,
     SUBJECT,
@@ -33,7 +32,7 @@ from services.tendering.commands import AmendAgreement, RevisePrice, SetBaseline
 router = APIRouter(prefix="/agreements", tags=["agreements"])
 
 COMMANDS = (
-    Does("sign_agreement", "", SignAgreement, {"agreement_id": KEY}),
+    Does("sign_agreement", "/{agreement_id}/sign", SignAgreement, "agreement_id"),
     Does("amend_agreement", "/{agreement_id}/amend", AmendAgreement, on_seen=True),
     Does("revise_price", "/{agreement_id}/prices", RevisePrice, on_seen=True),
     Does("terminate_agreement", "/{agreement_id}/terminate", TerminateAgreement, on_seen=True),
@@ -41,7 +40,7 @@ COMMANDS = (
         "set_baseline",
         "/{agreement_id}/baselines",
         SetBaseline,
-        {"baseline_id": "agreement_id", "approved_by": SUBJECT},
+        filled={"baseline_id": "agreement_id", "approved_by": SUBJECT},
     ),
 )
 

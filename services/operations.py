@@ -1,0 +1,180 @@
+"""For whoever watches the installation: is it alive, may it be asked, what happened, and its projections made anew."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from eventsourcing.persistence import PersistenceError
+from fastapi import APIRouter, Query, Response
+from starlette.requests import Request as HttpRequest
+
+from events.base import Value
+from infra.event_store import EventStore, is_internal
+from infra.http import LARGEST_PAGE, PAGE, REFUSED, Cursor, cursor_of, link_next, place_of
+from infra.log import BeyondTheEnd, Entry, Log, Mark
+from infra.problems import TokenUnreadable
+from services.embedded import Platform
+
+router = APIRouter(tags=["operations"])
+public = APIRouter(tags=["health"])
+
+Context = Literal["membership", "suppliers", "tendering", "ordering"]
+
+
+class EventView(Value):
+    """An event as it is stored."""
+
+    context: str
+    lane: int
+    position: int | None
+    """Its place in the context's log; null where the events of one aggregate are asked."""
+    stream_id: UUID
+    """The aggregate."""
+    version: int
+    """Its place among the aggregate's events."""
+    type: str
+    """Stored name and version."""
+    recorded_at: datetime | None
+    data: Any
+    """The stored JSON; a text where it cannot be read."""
+
+
+class EventPage(Value):
+    """Events in the order of the log, or of the aggregate."""
+
+    rows: list[EventView]
+    next: str | None
+    """Where to go on, later too: at the end of the log it waits for what comes. Null where nothing was there yet."""
+
+
+def _store(request: HttpRequest, context: Context) -> EventStore:
+    found: EventStore = getattr(request.app.state.platform, context).store
+    return found
+
+
+@router.get("/events", responses=REFUSED)
+def list_events(
+    request: HttpRequest,
+    response: Response,
+    context: Context = "ordering",
+    id: Annotated[UUID | None, Query(description="The events of one aggregate.")] = None,  # noqa: A002 - its name outside
+    cursor: Cursor = None,
+    limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = PAGE,
+) -> EventPage:
+    """The published events of a context as they are stored, oldest first. Nothing internal is shown."""
+    start = _number(place_of(cursor))
+    store = _store(request, context)
+    rows = _of_log(store, start, limit) if id is None else _of_aggregate(store, id, start, limit)
+    last = (rows[-1].version if id else rows[-1].position) if rows else None
+    following = cursor if last is None else cursor_of(str(last))
+    link_next(request, response, following if len(rows) == limit else None)
+    return EventPage(rows=rows, next=following)
+
+
+def _number(place: str | None) -> int:
+    if place is not None and not place.isdigit():
+        raise TokenUnreadable("the cursor is of another list", pointer="/cursor")
+    return int(place or 0)
+
+
+def _of_log(store: EventStore, start: int, limit: int) -> list[EventView]:
+    try:
+        log = Log(store, {lane: Mark(start) for lane in range(store.lanes)})
+    except BeyondTheEnd as error:
+        raise TokenUnreadable("the cursor is beyond the log's end", pointer="/cursor") from error
+    found: list[Entry] = []
+    while len(found) < limit and (entries := log.page(limit - len(found))) is not None:
+        found += entries
+    return [
+        EventView(
+            context=store.context,
+            lane=entry.lane,
+            position=entry.pos,
+            stream_id=entry.stream_id,
+            version=entry.version,
+            type=entry.type,
+            recorded_at=entry.recorded_at,
+            data=_data(entry.raw),
+        )
+        for entry in found
+    ]
+
+
+def _of_aggregate(store: EventStore, stream_id: UUID, start: int, limit: int) -> list[EventView]:
+    stored = store.recorder.select_events(stream_id, gt=start, limit=limit)
+    return [
+        EventView(
+            context=store.context,
+            lane=store.lane(stream_id),
+            position=None,
+            stream_id=stream_id,
+            version=event.originator_version,
+            type=event.topic,
+            recorded_at=None,
+            data=_data(event.state),
+        )
+        for event in stored
+        if not is_internal(event)
+    ]
+
+
+def _data(raw: bytes) -> Any:
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return raw.decode(errors="replace")
+
+
+@router.post("/admin/rebuild", responses=REFUSED)
+def rebuild(request: HttpRequest, accept_changes: bool = False, from_stores: bool = False) -> dict[str, Any]:
+    """Makes the derived tables anew; figures before and after, which are equal, or nothing is switched.
+
+    `accept_changes` switches although figures differ; `from_stores` reads the stores again too.
+    """
+    platform: Platform = request.app.state.platform
+    return platform.rebuild(lambda *_: None, accept_changes=accept_changes, from_stores=from_stores)
+
+
+class Health(Value):
+    """Alive. `incomplete` says why figures are not whole, if they are not."""
+
+    status: Literal["alive"] = "alive"
+    poison: int
+    """Events that could not be read."""
+    incomplete: list[dict[str, Any]] | None
+    positions: dict[str, list[int]]
+    """How far figures have come, one number for each lane of a context."""
+
+
+@public.get("/health")
+def health(request: HttpRequest) -> Health:
+    """Whether the process answers, and whether figures are whole."""
+    finance = request.app.state.platform.finance
+    incomplete = finance.incomplete()
+    poison = sum(problem["kind"] == "poison" for problem in incomplete or ())
+    return Health(poison=poison, incomplete=incomplete, positions=finance.positions())
+
+
+class Readiness(Value):
+    """Whether requests should be sent here."""
+
+    is_ready: bool
+    reasons: list[str]
+    """Why not."""
+
+
+@public.get("/ready", responses={503: {"model": Readiness}})
+def ready(request: HttpRequest, response: Response) -> Readiness:
+    """Whether the stores answer and the projections follow them; 503 where not."""
+    state = request.app.state
+    reasons = [trouble] if (trouble := state.platform.pump.trouble) else []
+    for store in state.platform.contexts.stores:
+        try:
+            store.last_pos()
+        except PersistenceError as error:
+            reasons.append(f"the {store.context} store does not answer: {error}")
+    response.status_code = 503 if reasons else 200
+    return Readiness(is_ready=not reasons, reasons=reasons)

@@ -1,0 +1,175 @@
+"""The HTTP application, put together, and served. What it is made of is in the lists at the top."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import Any
+
+import uvicorn
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+
+from events.base import Refusal
+from infra import problems
+from infra.auth import Verifier, signing_key
+from infra.edge import BodyLimit, SecurityHeaders
+from projections.orders.reader import BadCursor
+from services import access, operations, pages
+from services.embedded import Platform
+from services.finance import api as finance
+from services.finance.query import BadQuestion
+from services.membership import api as membership
+from services.ordering import api as ordering
+from services.suppliers import api as suppliers
+from services.tendering import api as tendering
+
+PREFIX = "/api/v1"
+API = (
+    ordering.router,
+    tendering.router,
+    membership.router,
+    suppliers.router,
+    finance.router,
+    operations.router,
+)
+"""What needs a token and a role."""
+PUBLIC = (operations.public, pages.router)
+STATUSES: dict[type[Refusal], int] = {BadCursor: 400, BadQuestion: 422}
+"""Statuses of refusals of ours that are about the form of a request; the rest is in infra/problems."""
+GRACE_SECONDS = 10
+"""How long running requests may take to end after a signal."""
+
+DESCRIPTION = """\
+Orders, framework agreements, suppliers and their CSR ratings, and figures that open down to the events behind them.
+
+- Every call needs a bearer token (`groupement token --role ROLE`). The token says whose data they are: nothing in a
+  path or body does. What belongs to somebody else answers 404, exactly like what does not exist.
+- Every POST that moves something needs an `Idempotency-Key`, a UUID: repeated with the same key it happens once, and
+  gets the first answer.
+- A decision on something that exists needs `If-Match` with the ETag that was seen: 428 without, 412 where it changed
+  since. Facts that arrive from outside (receipts, returns, invoices, credit notes, ratings, sites) may do without.
+- Every command answers with a position (`Groupement-Position`); a list or figure asked with `at_least=` that position
+  contains the change, or answers 504 after a few seconds.
+- Refusals are problem details (RFC 9457) whose types are explained under `/problems`.
+- Amounts, prices and quantities are decimal strings; a JSON number with a point is refused.
+"""
+
+
+class NotLoopback(Refusal):
+    """The address can be reached from other machines."""
+
+    rule = "Tokens that an installation issues to itself are for its own machine"
+    remedy = "Serve on 127.0.0.1 or ::1."
+
+
+class AddressTaken(Refusal):
+    """Something listens at the address already, or it may not be used."""
+
+    rule = "One server listens at an address"
+    remedy = "Choose another --port, or stop what listens there."
+
+
+def create_app(platform: Platform) -> FastAPI:
+    """The application on a platform that is open."""
+    app = _application()
+    app.state.platform = platform
+    app.state.verifier = Verifier(signing_key(platform.settings))
+    return app
+
+
+def openapi() -> dict[str, Any]:
+    """The OpenAPI 3.1 document; needs no platform."""
+    return _application().openapi()
+
+
+def check_loopback(host: str) -> None:
+    """Refuses an address that other machines reach. Raises NotLoopback, AddressTaken."""
+    _addresses(host, 0)
+
+
+def listening(host: str = "127.0.0.1", port: int = 8000) -> socket.socket:
+    """A socket that listens on this machine; port 0 takes a free one. Raises NotLoopback, AddressTaken."""
+    family, kind, protocol, _, address = _addresses(host, port)[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        raise AddressTaken(f"{host}, port {port}: {error.strerror}", host=host, port=port) from error
+    return listener
+
+
+def _addresses(host: str, port: int) -> list[Any]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise AddressTaken(f"{host} is no address: {error.strerror}", host=host) from error
+    if not all(ipaddress.ip_address(address[0]).is_loopback for *_, address in found):
+        raise NotLoopback(f"{host} is reached from other machines", host=host)
+    return found
+
+
+def serve(platform: Platform, listener: socket.socket) -> None:
+    """Serves until SIGINT or SIGTERM, then lets running requests end, for 10 s at most."""
+    config = uvicorn.Config(
+        create_app(platform),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _application() -> FastAPI:
+    app = FastAPI(
+        title="groupement",
+        summary="A purchasing group: orders, agreements, suppliers' CSR, and figures that reconcile to the cent",
+        description=DESCRIPTION,
+        version="1",
+        docs_url=None,  # its page loads from a CDN; /docs is ours
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.statuses = STATUSES
+    app.state.french_titles = pages.FRENCH
+    problems.install(app)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(SecurityHeaders)
+    api = APIRouter(prefix=PREFIX, dependencies=[Depends(access.check)])
+    for router in API:
+        _mark(router)
+        api.include_router(router)
+    app.include_router(api)
+    for router in PUBLIC:
+        app.include_router(router)
+    app.openapi = lambda: _document(app)  # type: ignore[method-assign] - how fastapi lets it be replaced
+    return app
+
+
+def _mark(router: APIRouter) -> None:
+    """Writes who may use an operation into its documentation. Raises KeyError for one that is not in the table."""
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            route.openapi_extra = {"x-roles": {role.value: reach for role, reach in access.REACH[route.name].items()}}
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title,
+            version=app.version,
+            summary=app.summary,
+            description=app.description,
+            routes=app.routes,
+            tags=[{"name": tag} for tag in ("orders", "agreements", "establishments", "suppliers", "figures")],
+        )
+        reference = "#/components/schemas/{model}"
+        problem = problems.Problem.model_json_schema(ref_template=reference, mode="serialization")
+        document["components"]["schemas"] |= {**problem.pop("$defs"), "Problem": problem}
+        app.openapi_schema = document
+    return app.openapi_schema
