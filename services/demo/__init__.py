@@ -1,0 +1,1 @@
+"""The generated demo network: invented members, suppliers and agreements, put through the real commands."""
