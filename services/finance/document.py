@@ -87,7 +87,7 @@ class SavingsRow(Keys):
 
 
 class CsrRow(Keys):
-    """Suppliers' ratings: share of spend with a supplier whose rating is valid, and the spend-weighted score over it."""
+    """Suppliers' ratings: share of spend with a validly rated supplier, and the spend-weighted score over it."""
 
     spend: Money
     rated_spend: Money
