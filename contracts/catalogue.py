@@ -20,7 +20,7 @@ documents, and readers ignore fields that they do not know. A decimal is text in
 A change that readers could not take is a new version, and the store lifts old documents to it as it reads them.
 """
 KINDS = {"uuid": "UUID", "date-time": "instant", "string": "text"}
-DECIMALS = re.compile(r"\\\.\\d\{1,(\d)\}")
+DECIMALS = re.compile(r"\\\.\\d\{(1,)?(\d)\}")
 
 
 def catalogue(
@@ -95,7 +95,7 @@ def _type(field: Mapping[str, Any]) -> str:
             return f"list of {_type(item)}"
         case {"format": "decimal", "pattern": pattern}:
             places = DECIMALS.search(pattern)
-            return f"decimal, at most {places[1]} places" if places else "decimal"
+            return f"decimal, {'at most ' if places[1] else ''}{places[2]} places" if places else "decimal"
         case {"format": kind}:
             return KINDS.get(kind, str(kind))
         case {"minimum": low, "maximum": high}:

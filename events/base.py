@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from hashlib import sha1
 from typing import Annotated, Any, ClassVar, Self
-from uuid import UUID, uuid5
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -130,23 +131,30 @@ _as_cents = PlainSerializer(lambda v: f"{v:.2f}", return_type=str)
 _as_plain = PlainSerializer(plain, return_type=str)
 
 
-def _number(places: int, meaning: str, sign: str = "") -> WithJsonSchema:
-    pattern = rf"^{sign}\d{{1,12}}(\.\d{{1,{places}}})?$"
-    return WithJsonSchema({"type": "string", "format": "decimal", "pattern": pattern, "description": meaning})
+def _number(places: int, meaning: str, sign: str = "", *, written: bool = False) -> WithJsonSchema:
+    """The schema of a decimal: as it may be read, or, `written`, with all its places."""
+    decimals = rf"\.\d{{{places}}}" if written else rf"(\.\d{{1,{places}}})?"
+    schema = {
+        "type": "string",
+        "format": "decimal",
+        "pattern": rf"^{sign}\d{{1,12}}{decimals}$",
+        "description": meaning,
+    }
+    return WithJsonSchema(schema, mode="serialization" if written else None)
 
 
 def _text(kind: str, meaning: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "format": kind, "description": meaning})
 
 
+_MONEY = "Money in the document's currency, net of VAT."
+_SIGNED_MONEY = "Money in the document's currency, net of VAT; may be negative."
 _Cents = Annotated[Decimal, BeforeValidator(_no_float), _decimal(2), _as_cents]
 _Millionths = Annotated[Decimal, BeforeValidator(_no_float), _decimal(6), _as_plain]
 
-SignedAmount = Annotated[
-    _Cents, _number(2, "Money in the document's currency, net of VAT; may be negative.", sign="-?")
-]
+SignedAmount = Annotated[_Cents, _number(2, _SIGNED_MONEY, "-?"), _number(2, _SIGNED_MONEY, "-?", written=True)]
 """Money in the document's currency, net of VAT, at most 12 digits and 2 decimals; may be negative."""
-Amount = Annotated[_Cents, AfterValidator(_not_negative), _number(2, "Money in the document's currency, net of VAT.")]
+Amount = Annotated[_Cents, AfterValidator(_not_negative), _number(2, _MONEY), _number(2, _MONEY, written=True)]
 """Money in the document's currency, net of VAT, zero or more."""
 Price = Annotated[_Millionths, AfterValidator(_not_negative), _number(6, "Price of one unit, net of VAT.")]
 """Price of one unit, net of VAT, zero or more, at most 6 decimals."""
@@ -179,13 +187,15 @@ Item = Annotated[Code, Field(description="Code of the item in the price list or 
 Reason = Annotated[Text, Field(description="Why, in the words of who decided.")]
 
 UNRECORDED = UUID(int=0)
-_VERSION = 76
-"""Bit at which an id's version begins."""
+_VERSION, _VARIANT = 76, 62
+"""Bits at which an id's version (4 of them) and variant (2) begin."""
+_KEPT = (1 << 128) - 1 ^ 0xF << _VERSION ^ 0b11 << _VARIANT
 
 
 def derived_id(parent: UUID, name: str) -> UUID:
     """The id of something of the platform's own that belongs to `parent`: version 8, so that no client may give it."""
-    return UUID(int=uuid5(parent, name).int & ~(0xF << _VERSION) | 8 << _VERSION)
+    digest = int.from_bytes(sha1(parent.bytes + name.encode(), usedforsecurity=False).digest()[:16])
+    return UUID(int=digest & _KEPT | 8 << _VERSION | 0b10 << _VARIANT)
 
 
 def _given(value: UUID) -> UUID:

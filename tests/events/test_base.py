@@ -319,8 +319,10 @@ def test_the_stored_json_begins_with_the_shells_fields() -> None:
     ]  # fmt: skip
 
 
-def test_a_schema_says_the_same_as_the_code() -> None:
-    fields = StockReported.model_json_schema(mode="serialization")["properties"]
-    assert fields["amount"]["pattern"] == r"^\d{1,12}(\.\d{1,2})?$"
-    assert fields["amount"]["format"] == "decimal"
+def test_a_schema_says_what_is_written_and_what_may_be_read() -> None:
+    written, read = (StockReported.model_json_schema(mode=m)["properties"] for m in ("serialization", "validation"))
+    assert written["amount"]["format"] == "decimal"
+    assert written["amount"]["pattern"] == r"^\d{1,12}\.\d{2}$"
+    assert read["amount"]["pattern"] == r"^\d{1,12}(\.\d{1,2})?$"
+    assert written["quantity"]["pattern"] == read["quantity"]["pattern"] == r"^\d{1,12}(\.\d{1,6})?$"
     assert TypeAdapter(SignedAmount).json_schema()["pattern"].startswith("^-?")
