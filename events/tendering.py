@@ -47,7 +47,7 @@ class AmendmentGround(StrEnum):
     REPLACEMENT = "R2194-6"
     NOT_SUBSTANTIAL = "R2194-7"
     LOW_VALUE = "R2194-8"
-    """At most 10 % of the original amount for supplies and services."""
+    """Below 10 % of the original amount for supplies and services, all such changes together (R2194-9)."""
 
 
 class InternalLimit(Value):

@@ -40,12 +40,16 @@ class Bound:
     article: str
     is_cumulative: bool = False
     """Whether all raises on the ground count together; else each on its own."""
+    is_below: bool = False
+    """Whether the raise must stay below the share; else it may reach it."""
 
 
 BOUNDS = {
     AmendmentGround.ADDITIONAL_SUPPLIES: Bound(Decimal("0.50"), "R2194-3"),
     AmendmentGround.UNFORESEEN: Bound(Decimal("0.50"), "R2194-5 with R2194-3"),
-    AmendmentGround.LOW_VALUE: Bound(Decimal("0.10"), "R2194-8, added up by R2194-9", is_cumulative=True),
+    AmendmentGround.LOW_VALUE: Bound(
+        Decimal("0.10"), "R2194-8, added up by R2194-9", is_cumulative=True, is_below=True
+    ),
 }
 
 
@@ -110,9 +114,9 @@ def _check_bound(maximum: Maximum | None, command: AmendAgreement, amount: Decim
         return
     raised = max(ZERO, amount - maximum.current) + (maximum.low_value if bound.is_cumulative else ZERO)
     allowed = bound.share * maximum.original
-    if raised > allowed:
+    if raised > allowed or (bound.is_below and raised == allowed > ZERO):
         msg = (
-            f"{command.ground} allows raises of {allowed:.2f}, {plain(bound.share * 100)} % of the original maximum "
+            f"{command.ground} allows raises {'below' if bound.is_below else 'of'} {allowed:.2f}, {plain(bound.share * 100)} % of the original maximum "
             f"{maximum.original} ({bound.article}); this makes {raised:.2f}"
         )
         raise AmendmentTooLarge(msg, pointer="/maximum", allowed=f"{allowed:.2f}", raised=f"{raised:.2f}")

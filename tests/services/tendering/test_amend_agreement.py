@@ -87,26 +87,26 @@ def test_half_of_the_raised_maximum_is_refused(signed: Scenario) -> None:
     signed.given(amend(maximum="2000000")).when(amend(UNFORESEEN, maximum="2500000.01")).then_refused(AmendmentTooLarge)
 
 
-def test_low_value_raises_by_a_tenth_at_most(signed: Scenario) -> None:
-    signed.when(amend(LOW_VALUE, maximum="1100000")).then(
-        amended(1, LOW_VALUE, previous_maximum="1000000", maximum="1100000")
+def test_low_value_raises_by_less_than_a_tenth(signed: Scenario) -> None:
+    signed.when(amend(LOW_VALUE, maximum="1099999.99")).then(
+        amended(1, LOW_VALUE, previous_maximum="1000000", maximum="1099999.99")
     )
 
 
-def test_a_cent_more_than_a_tenth_is_refused_with_its_article(signed: Scenario) -> None:
-    signed.when(amend(LOW_VALUE, maximum="1100000.01")).then_refused(
+def test_a_tenth_itself_is_refused_with_its_article(signed: Scenario) -> None:
+    signed.when(amend(LOW_VALUE, maximum="1100000")).then_refused(
         AmendmentTooLarge, pointer="/maximum", saying="R2194-8"
     )
 
 
 def test_raises_of_low_value_add_up(signed: Scenario) -> None:
     signed.given(amend(LOW_VALUE, maximum="1060000"), amend(LOW_VALUE, maximum="1000000"))
-    signed.when(amend(LOW_VALUE, maximum="1040000.01")).then_refused(AmendmentTooLarge, saying="100000.01")
+    signed.when(amend(LOW_VALUE, maximum="1040000")).then_refused(AmendmentTooLarge, saying="100000.00")
 
 
 def test_raises_on_other_grounds_do_not_add_to_those_of_low_value(signed: Scenario) -> None:
-    signed.given(amend(UNFORESEEN, maximum="1500000")).when(amend(LOW_VALUE, maximum="1600000"))
-    signed.then(amended(2, LOW_VALUE, previous_maximum="1500000", maximum="1600000"))
+    signed.given(amend(UNFORESEEN, maximum="1500000")).when(amend(LOW_VALUE, maximum="1590000"))
+    signed.then(amended(2, LOW_VALUE, previous_maximum="1500000", maximum="1590000"))
 
 
 def test_a_lots_limits_are_of_the_lots_original_maximum(signed: Scenario) -> None:
