@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -39,16 +40,19 @@ NOTED: tuple[type[Event], ...] = (
 Evolve = Callable[[Any, Event], Any]
 
 
+@lru_cache(1 << 14)
 def terms_stream(agreement_id: UUID) -> UUID:
     """Where an agreement's terms (or an imported item's baseline) are noted."""
     return derived_id(agreement_id, "terms")
 
 
+@lru_cache(1 << 14)
 def adhesion_stream(establishment_id: UUID, agreement_id: UUID) -> UUID:
     """Where an establishment's adhesion to an agreement is noted."""
     return derived_id(establishment_id, f"adhesion:{agreement_id}")
 
 
+@lru_cache(1 << 14)
 def standing_stream(supplier_id: UUID) -> UUID:
     """Where a supplier's suspensions are noted."""
     return derived_id(supplier_id, "standing")
