@@ -14,8 +14,9 @@ from typing import Any
 
 from contracts.catalogue import catalogue
 from contracts.examples import EXAMPLES
+from contracts.operations import operations
 from contracts.readers import READERS, Reader
-from contracts.released import Fields, release, release_written, still_load
+from contracts.released import Fields, fields_of, release, release_operations, release_written, still_load
 from events import CONTEXTS
 from events.base import Event
 
@@ -59,10 +60,16 @@ def written_documents(
     Raises BreakingChange.
     """
     file = f"{name}.{RELEASED}"
-    return {
-        f"{name}.schema.json": as_json(form),
-        file: _by_line(release_written(_released(folder / file), variants)),
-    }
+    fields = {variant: fields_of(schema) for variant, schema in variants.items()}
+    released = release_written(_released(folder / file), fields)
+    return {f"{name}.schema.json": as_json(form), file: _by_line(released)}
+
+
+def api_documents(document: Mapping[str, Any], folder: Path = FOLDER) -> dict[str, str]:
+    """The OpenAPI document, and what of its operations was released. Raises BreakingChange."""
+    file = f"openapi.{RELEASED}"
+    released = release_operations(_released(folder / file), operations(document))
+    return {"openapi.json": as_json(document), file: _by_line(released)}
 
 
 def schema(cls: type[Event]) -> dict[str, Any]:

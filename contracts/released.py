@@ -82,21 +82,40 @@ def release(released: Mapping[str, Fields], events: Iterable[type[Event]]) -> di
     return dict(sorted({**released, **fields}.items()))
 
 
-def release_written(released: Mapping[str, Fields], variants: Mapping[str, Mapping[str, Any]]) -> dict[str, Fields]:
+def release_written(released: Mapping[str, Fields], documents: Mapping[str, Fields]) -> dict[str, Fields]:
     """The same for documents that the product only writes, by name and version: they may gain fields, and end.
 
     Raises BreakingChange.
     """
-    fields = {name: fields_of(schema) for name, schema in variants.items()}
-    breaks = [
-        f"{name} was released: {'; '.join(found)}.\n"
-        f"  Give the changed one a new number. Only where nobody reads it yet: delete its entry in *.released.json."
-        for name in fields
-        if (found := _changes(released.get(name, {}), fields[name]))
+    breaks = {name: _changes(released.get(name, {}), fields) for name, fields in documents.items()}
+    _refuse(breaks, "Give the changed one a new number.")
+    return dict(sorted({**released, **documents}.items()))
+
+
+def release_operations(released: Mapping[str, Fields], operations: Mapping[str, Fields]) -> dict[str, Fields]:
+    """The same for operations of an API: what they answer may gain fields, what they ask for may gain optional ones.
+
+    Raises BreakingChange.
+    """
+    breaks = {
+        name: _changes(before, operations[name]) + _demands(before, operations[name], "asked")
+        if name in operations
+        else ["it is gone"]
+        for name, before in released.items()
+    }
+    _refuse(breaks, "Keep the old one and give the new one a path of its own.")
+    return dict(sorted({**released, **operations}.items()))
+
+
+def _refuse(breaks: Mapping[str, list[str]], remedy: str) -> None:
+    found = [
+        f"{name} was released: {'; '.join(changes)}.\n"
+        f"  {remedy} Only where nobody uses it yet: delete its entry in contracts/*.released.json."
+        for name, changes in breaks.items()
+        if changes
     ]
-    if breaks:
-        raise BreakingChange("\n".join(breaks))
-    return dict(sorted({**released, **fields}.items()))
+    if found:
+        raise BreakingChange("\n".join(found))
 
 
 def _version_breaks(released: Mapping[str, Fields], cls: type[Event]) -> list[str]:
@@ -115,11 +134,7 @@ def _field_breaks(released: Mapping[str, Fields], cls: type[Event], after: Field
     before = released.get(cls.TOPIC)
     if before is None:
         return []
-    breaks = _changes(before, after) + [
-        f"{path} is new and has no default"
-        for path, new in after.items()
-        if path not in before and new["required"] and _parent(path) in ("", *before)
-    ]
+    breaks = _changes(before, after) + _demands(before, after)
     if not breaks:
         return []
     following = f"v{cls.schema_version() + 1}"
@@ -138,6 +153,15 @@ def _changes(before: Fields, after: Fields) -> list[str]:
         f"{path} was {json.dumps(known)}, would be {json.dumps(after[path])}"
         for path, known in before.items()
         if path in after and after[path] != known
+    ]
+
+
+def _demands(before: Fields, after: Fields, part: str = "") -> list[str]:
+    """What a document of the fields before would lack."""
+    return [
+        f"{path} is new and has no default"
+        for path, new in after.items()
+        if path.startswith(part) and path not in before and new["required"] and _parent(path) in ("", *before)
     ]
 
 

@@ -166,7 +166,11 @@ Rate = Annotated[_Millionths, AfterValidator(_not_negative), _number(6, "A share
 """A share: 0.10 is 10 %."""
 BusinessDate = Annotated[date, AfterValidator(_day_in_range), _text("date", "A day in Europe/Paris, 1990 to 2100.")]
 """A day in Europe/Paris, 1990 to 2100."""
-DocumentDate = Annotated[BusinessDate, BeforeValidator(_document_day)]
+DocumentDate = Annotated[
+    BusinessDate,
+    BeforeValidator(_document_day),
+    _text("date", "A day, 1990 to 2100, as the document states it; an aware instant is taken as its day in Paris."),
+]
 """A day as a document states it; an aware instant becomes its day in Paris."""
 Instant = Annotated[AwareDatetime, AfterValidator(_utc), _text("date-time", "A moment, in UTC.")]
 """A moment, aware, kept in UTC."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from contracts.generate import event_documents, write, written_documents
+from contracts.generate import api_documents, event_documents, write, written_documents
 from contracts.released import BreakingChange
+from services import web
 from services.finance import document
 
 
 def documents() -> dict[str, str]:
     """Path within contracts/ -> text, of everything that is generated. Raises BreakingChange."""
-    return {**event_documents(), **_figures()}
+    return {**event_documents(), **_figures(), **api_documents(web.openapi())}
 
 
 def _figures() -> dict[str, str]:

@@ -13,7 +13,8 @@ import pytest
 from pydantic import AfterValidator, Field, create_model
 
 from contracts.generate import event_documents, released_examples, write
-from contracts.released import BreakingChange, Fields, fields_of, release, release_written
+from contracts.operations import operations
+from contracts.released import BreakingChange, Fields, fields_of, release, release_operations, release_written
 from events.base import Amount, Code, Event, Quantity, Text, Value
 from infra.mapper import Language
 
@@ -224,10 +225,10 @@ def test_an_event_without_an_example_is_refused(tmp_path: Path) -> None:
         event_documents(tmp_path, {"planted": [planted()]}, [], ())
 
 
-def figure(**fields: Any) -> dict[str, Any]:
+def figure(**fields: Any) -> Fields:
     found = {"amount": (Amount, ...), "rate": (Quantity | None, ...)} | fields
     form = create_model("Figure", __base__=Value, **{name: field for name, field in found.items() if field})
-    return form.model_json_schema(mode="serialization")
+    return fields_of(form.model_json_schema(mode="serialization"))
 
 
 @pytest.mark.parametrize(("fields", "saying"), [({"rate": None}, "rate is gone"), ({"amount": (Quantity, ...)}, "amount was")])  # fmt: skip
@@ -241,3 +242,48 @@ def test_a_figure_that_loses_or_changes_a_key_needs_a_new_method(fields: dict[st
 def test_a_figure_may_gain_a_key() -> None:
     released = release_written({}, {"savings/1": figure()})
     assert "lines" in release_written(released, {"savings/1": figure(lines=(int, ...))})["savings/1"]
+
+
+def api(*, path: str = "/orders", limit: bool = False, parameter: str = "cursor", **changed: Any) -> dict[str, Fields]:
+    """One operation of an API, with its body, its answer, its path or its parameter changed."""
+    found: dict[str, Any] = {
+        "body": {"number": (Code, ...)},
+        "answer": {"id": (Code, ...), "version": (int, ...)},
+    } | changed
+    body, answer = (create_model(name, **found[name]).model_json_schema() for name in ("body", "answer"))
+    schema = {"type": "string"}
+    operation = {
+        "parameters": [{"in": "query", "name": parameter, "schema": schema}]
+        + [{"in": "query", "name": "limit", "schema": schema, "required": True}] * limit,
+        "requestBody": {"required": True, "content": {"application/json": {"schema": {"$ref": "#/x/body"}}}},
+        "responses": {"200": {"content": {"text/csv": {}, "application/json": {"schema": {"$ref": "#/x/answer"}}}}},
+    }
+    return operations(
+        {"components": {"schemas": {"body": body, "answer": answer}}, "paths": {path: {"post": operation}}}
+    )
+
+
+API_BREAKS: dict[str, tuple[dict[str, Any], str]] = {
+    "an operation that is gone": ({"path": "/other"}, "POST /orders was released: it is gone"),
+    "a parameter that is gone": ({"parameter": "after"}, "asked.query:cursor is gone"),
+    "a new required parameter": ({"limit": True}, "asked.query:limit is new"),
+    "a new required field of the body": ({"body": {"number": (Code, ...), "site": (Code, ...)}}, "asked.body.site is new"),
+    "a field of the body that is gone": ({"body": {}}, "asked.body.number is gone"),
+    "a field of the answer that is gone": ({"answer": {"id": (Code, ...)}}, "answered.200.version is gone"),
+    "a field of the answer with another type": ({"answer": {"id": (int, ...), "version": (int, ...)}}, "answered.200.id was"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changed", "saying"), API_BREAKS.values(), ids=API_BREAKS.keys())
+def test_a_breaking_change_of_a_released_operation_is_refused(changed: dict[str, Any], saying: str) -> None:
+    released = release_operations({}, api())
+    with pytest.raises(BreakingChange) as refused:
+        release_operations(released, api(**changed))
+    assert saying in str(refused.value)
+
+
+def test_an_operation_may_take_an_optional_field_more_and_answer_one_more() -> None:
+    body = {"number": (Code, ...), "note": (Text | None, None)}
+    answer = {"id": (Code, ...), "version": (int, ...), "total": (Amount, ...)}
+    released = release_operations(release_operations({}, api()), api(body=body, answer=answer))
+    assert {"asked.body.note", "answered.200.total"} <= set(released["POST /orders"])
