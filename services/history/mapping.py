@@ -238,5 +238,5 @@ def _allowed(parents: list[str]) -> list[str]:
 
 def _near(name: str, present: Iterable[str]) -> str:
     by_lower = {candidate.lower(): candidate for candidate in present}
-    near = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.6)
-    return f" (did you mean {' or '.join(repr(shown(by_lower[match])) for match in near)}?)" if near else ""
+    near = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    return f" (did you mean {shown(by_lower[near[0]])!r}?)" if near else ""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +25,8 @@ MOST_ROWS = 1_000_000
 SAMPLE = 50
 """Lines from which delimiter and quotes are detected."""
 DELIMITERS = (",", ";", "\t", "|")
-QUOTES = ('"', "'")
+_ENCLOSED = re.compile(r"[,;\t|\n]'[^'\n]*'[,;\t|\r\n]")
+_OPENED = re.compile(r'[,;\t|\n]"')
 _FOREIGN = {
     b"\xff\xfe": "it is UTF-16 text",
     b"\xfe\xff": "it is UTF-16 text",
@@ -176,5 +178,8 @@ def _dialect(head: Sequence[str], wanted: set[str]) -> tuple[str, str]:
         header = [cell.strip() for cell in rows[0]] if rows else []
         return len(wanted.intersection(header)), sum(len(row) for row in rows if len(row) == len(header))
 
+    text = "\n" + "".join(head)
+    # Apostrophes are text in most files: they are quotes only where they enclose cells, and quotation marks do not.
+    quotes = ("'",) if _ENCLOSED.search(text) and not _OPENED.search(text) else ('"',)
     # Of two that are as good the first is taken: max keeps it.
-    return max(product(DELIMITERS, QUOTES), key=score)
+    return max(product(DELIMITERS, quotes), key=score)

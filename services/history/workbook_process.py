@@ -45,7 +45,7 @@ def main(path: str, sheet: str, memory: int, seconds: int) -> int:
         print(json.dumps(f"it has no sheet {sheet!r}; sheets: {names}" if sheet else "it has no sheet"))  # noqa: T201
         return REFUSED
     found = workbook.get_sheet_by_name(sheet or names[0])
-    print(found.total_height)  # noqa: T201
+    print(found.end[0] + 1 if found.end else 0)  # noqa: T201
     for row in found.iter_rows():
         print(json.dumps([text(cell) for cell in row]))  # noqa: T201
     return 0

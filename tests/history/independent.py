@@ -74,6 +74,6 @@ def volume_and_savings(file: Path, by: By) -> dict[str, Figures]:
             count(*) filter (baseline is null),
             coalesce(sum(amount) filter (baseline is null), 0.00)
         from lines group by 1 order by 1
-    """  # noqa: S608 - the key is one of three constants
+    """
     with duckdb.connect() as engine:
         return {key: Figures(*figures) for key, *figures in engine.execute(sql, {"file": str(file)}).fetchall()}
