@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -33,6 +33,11 @@ class OrderPlan:
     def rows(self) -> list[Row]:
         """All of its accepted rows."""
         return [*self.new, *self.known, *self.corrected]
+
+    def leave_out(self, numbers: Container[int]) -> None:
+        """Refuses the rows with these numbers."""
+        self.new = [row for row in self.new if row.number not in numbers]
+        self.corrected = [row for row in self.corrected if row.number not in numbers]
 
     def day(self) -> tuple[date, str]:
         """Its first day and its number: orders are recorded in the order of their days."""

@@ -55,13 +55,17 @@ def decide(
     first = {} if rule is BaselineRule.NONE else first_recorded(row for order in orders for row in order.rows())
     recorded = {key: event for key in first if (event := known.baseline(key)) is not None}
     prices = {key: row.unit_price for key, row in first.items()} | {key: event.price for key, event in recorded.items()}
+    excessive = {
+        row.number: reader.too_much(row, price)
+        for planned in orders
+        for row in (*planned.new, *planned.corrected)
+        if is_priced(row)
+        and (price := prices.get(identity.baseline_id(row))) is not None
+        and cents(price * row.quantity) >= LIMIT
+    }
+    problems += excessive.values()
     for planned in orders:
-        for part in (planned.new, planned.corrected):
-            for row in part[:]:
-                price = prices.get(identity.baseline_id(row))
-                if price is not None and is_priced(row) and price * row.quantity >= LIMIT:
-                    problems.append(reader.too_much(row, price))
-                    part.remove(row)
+        planned.leave_out(excessive)
     accepted = sorted((row for order in orders for row in order.rows()), key=lambda row: row.number)
     return Plan(
         rule=rule,

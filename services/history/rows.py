@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from events.base import LIMIT
+from events.base import LIMIT, cents
 from services.history.mapping import HOLE, DateOrigin, Mapping, Origin
 from services.history.reading import RawRow
 from services.history.refusals import Problem, shown
@@ -88,7 +88,7 @@ class RowReader:
             return problems
         values.setdefault("label", values["item"])
         row = Row(number=raw.number, **values)
-        return row if row.unit_price * row.quantity < LIMIT else [self.too_much(row, row.unit_price)]
+        return row if cents(row.unit_price * row.quantity) < LIMIT else [self.too_much(row, row.unit_price)]
 
     def too_much(self, row: Row, price: Decimal) -> Problem:
         """The problem of a row whose quantity, at its own price or the reference price, passes every amount."""

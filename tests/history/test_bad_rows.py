@@ -110,9 +110,11 @@ def test_a_row_begins_on_the_line_where_its_first_cell_is(desk: Desk) -> None:
     assert result.problems[0].row == 4
 
 
-def test_price_times_quantity_stays_below_the_limit_of_amounts(desk: Desk) -> None:
-    [problem] = desk.run(row(quantity="999999999", price="100000", amount="1.00")).problems
-    assert problem.detail == "100000 × 999999999 is too much"
+@pytest.mark.parametrize(("quantity", "price"), [("999999999", "100000"), ("999999999999.995", "1")])
+def test_price_times_quantity_stays_below_the_limit_of_amounts(desk: Desk, quantity: str, price: str) -> None:
+    """The cent counts: 999,999,999,999.995 would be rounded up to 10^12."""
+    [problem] = desk.run(row(quantity=quantity, price=price, amount="1.00")).problems
+    assert problem.detail == f"{price} × {quantity} is too much"
 
 
 def test_reference_price_times_quantity_stays_below_the_limit_of_amounts(desk: Desk) -> None:
