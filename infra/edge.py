@@ -39,9 +39,10 @@ class BodyLimit:
 
         async def limited() -> Message:
             nonlocal seen
-            message = await receive() if size <= self._limit else {"type": "http.request", "body": b"", "more": False}
-            seen = max(seen + len(message.get("body", b"")), size)
-            if seen > self._limit:
+            # An announced size is believed before a byte is read.
+            message = await receive() if size <= self._limit else None
+            seen += len(message.get("body", b"")) if message else size
+            if message is None or seen > self._limit:
                 raise HTTPException(413, f"more than {self._limit:,} bytes")
             return message
 

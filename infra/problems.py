@@ -256,12 +256,8 @@ def install(app: FastAPI) -> None:
 
 
 def _of_http(request: HttpRequest, error: HTTPException) -> Refusal:
-    kinds = {
-        HTTPStatus.NOT_FOUND: NoSuchPath,
-        HTTPStatus.METHOD_NOT_ALLOWED: NoSuchMethod,
-        HTTPStatus.CONTENT_TOO_LARGE: BodyTooLarge,
-    }
-    kind = kinds.get(HTTPStatus(error.status_code), InvalidRequest)
+    kinds: Mapping[int, type[Refusal]] = {404: NoSuchPath, 405: NoSuchMethod, 413: BodyTooLarge}
+    kind = kinds.get(error.status_code, InvalidRequest)
     return kind(f"{request.method} {request.url.path}: {error.detail}")
 
 

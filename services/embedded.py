@@ -21,7 +21,7 @@ from projections.agreements.reader import Agreements
 from projections.establishments.reader import Establishments
 from projections.ledger.sums import Slice, sums
 from projections.orders.reader import Orders
-from projections.projector import Projector
+from projections.projector import TABLES, Projector
 from projections.rebuild import rebuild, start_over
 from projections.suppliers.reader import Suppliers
 from services.finance.app import Finance
@@ -154,8 +154,9 @@ class Platform:
         """Waits until the projections have come to these positions; False where they have not in time."""
         deadline = time.monotonic() + seconds
         while True:
-            reached = self.projector.positions()
-            if all(reached.get((p.context, p.lane), 0) >= p.pos for p in positions):
+            # Of every table: a list may be a moment behind the ledger.
+            tables = [self.projector.positions(table) for table in TABLES]
+            if all(reached.get((p.context, p.lane), 0) >= p.pos for reached in tables for p in positions):
                 return True
             if time.monotonic() >= deadline:
                 return False

@@ -147,7 +147,7 @@ def _application() -> FastAPI:
     app.include_router(api)
     for router in PUBLIC:
         app.include_router(router)
-    app.openapi = lambda: _document(app)  # type: ignore[method-assign] - how fastapi lets it be replaced
+    app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # as fastapi documents it
     return app
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -16,6 +13,7 @@ from events.base import Unknown, Value
 from infra.auth import Caller
 from infra.http import REFUSED, CallerOf, await_positions
 from services.finance.app import Finance
+from services.finance.csv import as_csv
 from services.finance.query import FigureName, FigureQuery
 
 router = APIRouter(tags=["figures"])
@@ -40,7 +38,7 @@ def _parameters(name: str, **more: Any) -> type[Asked]:
 FigureParameters: Any = _parameters(
     "FigureParameters", format=(Literal["json", "csv"] | None, Field(None, description="As Accept: text/csv."))
 )
-ExplainParameters: Any = _parameters("ExplainParameters", limit=(int, Field(50, ge=1, le=1000)))
+ExplainParameters: Any = _parameters("ExplainParameters", limit=(int, Field(50, ge=1, le=100_000)))
 
 
 def _finance(request: HttpRequest) -> Finance:
@@ -72,7 +70,7 @@ def _own(own: UUID, query: FigureQuery) -> tuple[UUID, ...]:
 def read_figure(
     request: HttpRequest, who: CallerOf, figure: FigureName, asked: Annotated[FigureParameters, Query()]
 ) -> Response | dict[str, Any]:
-    """A figure with its method, position and rows; as CSV, one line a row and the total last."""
+    """A figure with its method, its position and its rows; as CSV, the rows."""
     document = _finance(request).figure(_question(request, who, figure, asked))
     wants_csv = asked.format == "csv" or (asked.format is None and CSV in request.headers.get("accept", ""))
     return Response(as_csv(document), media_type=CSV) if wants_csv else document
@@ -90,33 +88,3 @@ def explain_figure(
 def reconcile(request: HttpRequest) -> dict[str, Any]:
     """The ledger against a Decimal fold of the event store: the difference must be 0.00."""
     return _finance(request).reconcile()
-
-
-def as_csv(document: Mapping[str, Any]) -> str:
-    """A figure's rows and its total as CSV; texts that a spreadsheet would run as a formula are marked as text."""
-    rows = [_flat(row) for row in (*document["rows"], document["total"])]
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    out = io.StringIO()
-    writer = csv.DictWriter(out, columns, lineterminator="\r\n")
-    writer.writeheader()
-    first = columns[0] if document["by"] else None
-    for n, row in enumerate(rows):
-        is_total = first is not None and n == len(rows) - 1
-        writer.writerow({**row, first: "total"} if is_total else row)
-    return out.getvalue()
-
-
-def _flat(row: Mapping[str, Any]) -> dict[str, str]:
-    flat: dict[str, str] = {}
-    for name, value in row.items():
-        if isinstance(value, Mapping):
-            flat |= {f"{name}_{part}": text for part, text in _flat(value).items()}
-        else:
-            flat[name] = _cell(value)
-    return flat
-
-
-def _cell(value: Any) -> str:
-    text = "" if value is None else str(value)
-    is_number = text.lstrip("-").replace(".", "", 1).isdigit()
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") and not is_number else text
