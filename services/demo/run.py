@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from events.base import Refusal
 from infra.event_store import Accepted, EventStore, Request
 from services.demo.network import FOUNDED
-from services.demo.orders import Fate
+from services.demo.orders import Fate, Kind
 from services.demo.plan import Plan, Progress, build_plan
 from services.demo.script import Step, length, script
 
@@ -60,12 +60,23 @@ class Context(Protocol):
 
 
 class Platform(Protocol):
-    """What the demo needs of the embedded run."""
+    """What the demo needs of the embedded run: `Platform` and `Contexts` of `services.embedded` have it."""
 
-    membership: Any
-    suppliers: Any
-    tendering: Any
-    ordering: Any
+    @property
+    def membership(self) -> Context:
+        """Members and their adhesions."""
+
+    @property
+    def suppliers(self) -> Context:
+        """Suppliers and their ratings."""
+
+    @property
+    def tendering(self) -> Context:
+        """Agreements."""
+
+    @property
+    def ordering(self) -> Context:
+        """Orders."""
 
     def react(self) -> None:
         """Feeds ordering's reactions from the other logs to their ends."""
@@ -141,6 +152,6 @@ def _counts(plan: Plan) -> dict[str, int]:
         "ratings": len(plan.ratings),
         "agreements": len(plan.agreements),
         "adhesions": len(plan.adhesions),
-        **{f"{kind}s".replace("-", "_"): number for kind, number in sorted(kinds.items())},
+        **{f"{kind}s".replace("-", "_"): kinds[kind] for kind in Kind},
         "waiting_for_approval": waiting,
     }
