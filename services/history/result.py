@@ -13,6 +13,9 @@ EXAMPLES = 5
 """Examples that are kept of each kind of warning."""
 LISTED = 100
 """Problems that the document lists; all of them are in the errors file."""
+SHOWN = 20
+"""Problems that a person is shown."""
+THINGS = ("rows", "orders", "establishments", "suppliers", "agreements", "adhesions", "baselines")
 
 WARNINGS = {
     "amount-differs": "the amount is not unit price × quantity, HALF_UP to the cent; the file's amount counts",
@@ -88,6 +91,27 @@ class ImportResult:
     def exit_code(self) -> int:
         """1 where rows were refused, whether or not the others were committed."""
         return 1 if self.problems else 0
+
+    def lines(self) -> list[str]:
+        """The outcome as a person reads it: counts, warnings with an example, problems, what was written."""
+        document = self.document()
+        told = [f"{self.file.name} by {self.mapping.name}: {self.read:,} rows in {self.seconds:.1f} s"]
+        for thing in THINGS:
+            counts = {name.replace("_", " "): n for name, n in document[thing].items() if name != "read" and n}
+            told.append(f"  {thing:<15} {', '.join(f'{n:,} {name}' for name, n in counts.items()) or 'none'}")
+        for warning in document["warnings"]:
+            told += [f"warning: {warning['count']:,} × {warning['says']}", f"  such as {warning['examples'][0]}"]
+        for problem in self.problems[:SHOWN]:
+            told.append(f"refused: {problem.file}, row {problem.row}, {problem}")
+        if len(self.problems) > SHOWN:
+            told.append(f"… and {len(self.problems) - SHOWN:,} more; --errors FILE.csv writes all of them to a file")
+        if self.errors_file:
+            told.append(f"The {self.rows_refused:,} refused rows are in {self.errors_file}.")
+        if self.is_committed:
+            told.append(f"{self.events_written:,} events written.")
+        elif self.problems and not self.is_dry_run:
+            told.append("Nothing was written: correct the refused rows, or import the others with --accept-partial.")
+        return told
 
     def document(self) -> dict[str, Any]:
         """The outcome as JSON."""

@@ -275,6 +275,20 @@ def test_the_result_is_json_with_strings_for_what_is_no_count(desk: Desk) -> Non
     }
 
 
+def test_a_person_is_told_counts_warnings_problems_and_what_was_written(desk: Desk) -> None:
+    bad = [row(line=str(n), quantity="-1") for n in range(2, 25)]
+    refused = desk.run(row(amount="25.01"), *bad, errors=desk.folder / "bad.csv").lines()
+    assert refused[0].startswith("orders.csv by mapping.toml: 24 rows in ")
+    assert refused[1].split() == ["rows", "1", "new,", "23", "refused"]
+    assert "warning: 1 × the amount is not unit price × quantity" in refused[8]
+    assert refused[9] == "  such as row 2: amount 25.01, 2.50 × 10 is 25.00"
+    assert refused[10].startswith("refused: orders.csv, row 3, quantity (quantity): -1 is negative. A quantity is")
+    assert refused[-3].startswith("… and 3 more; --errors FILE.csv")
+    assert refused[-2] == f"The 23 refused rows are in {desk.folder / 'bad.csv'}."
+    assert refused[-1].startswith("Nothing was written")
+    assert desk.run(row()).lines()[-1] == "6 events written."
+
+
 def test_reference_prices_are_frozen_before_the_first_order(desk: Desk) -> None:
     desk.run(row())
     [baseline] = desk.facts(BaselineSet)
