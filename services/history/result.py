@@ -23,7 +23,6 @@ WARNINGS = {
     "price-moves": "the item's price moves by more than ×10: savings against its first price say little",
     "without-baseline": "the line has no reference price: its price or amount is zero, or its item was never invoiced",
     "baseline-kept": "the file's first price is not the recorded reference price; the recorded one holds",
-    "repeated-row": "the same line comes twice with the same content; it counts once",
     "no-adhesion": "the establishment had left before its first order under the agreement; no adhesion is granted",
     "cut-off": "the end of the file looks cut off",
 }
