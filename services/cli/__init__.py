@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import sys
-
-import typer
 
 from events.base import Refusal
 from infra.clickhouse import AnalyticsInUse
@@ -29,9 +28,14 @@ def main() -> None:
         tell_trouble(str(trouble))
     except KeyboardInterrupt:
         tell_trouble("stopped")
+    except Exception as error:
+        if os.environ.get("GROUPEMENT_DEBUG"):
+            raise
+        first_line = str(error).partition("\n")[0][:500]
+        tell_trouble(f"{type(error).__name__}: {first_line}")
+        tell_trouble(
+            "this is a defect; GROUPEMENT_DEBUG=1 shows where. Nothing is half-written: try again, or report it."
+        )
     else:
         return
     sys.exit(1)
-
-
-__all__ = ["app", "main", "typer"]

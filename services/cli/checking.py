@@ -60,7 +60,7 @@ def token(
       curl -H "Authorization: Bearer $(groupement token --role finance)" http://127.0.0.1:8000/api/v1/figures/volume
 
     """
-    seconds = hours * 3600
+    seconds = hours * auth.HOUR
     print(auth.issue(settings_of(ctx), role.value, subject, establishment, supplier, seconds))  # noqa: T201
 
 

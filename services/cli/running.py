@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from typing import Annotated
 
 import typer
 
-from events.base import Refusal
 from infra.settings import Settings
-from services import demo, web
+from services import web
 from services.cli.console import out, progress
 from services.cli.options import language_of, settings_of
 from services.cli.render import show_figure
 from services.cli.texts import amount, percent
-from services.embedded import Platform, open_contexts, open_platform
+from services.demo import run as demo
+from services.embedded import Platform, open_platform
 from services.finance.query import FigureQuery
 
 DEMO_AS_OF = "2022-12-31"
-
-
-class NotADemo(Refusal):
-    """The home holds events that are not the demo's."""
-
-    rule = "Generated data never mix with real ones"
-    remedy = "Choose another folder for the demo: groupement --home DIR demo"
-
-
-class NotLoopback(Refusal):
-    """The address can be reached from other machines."""
-
-    rule = "Tokens that this machine signs for itself are good for this machine only"
-    remedy = "Serve on 127.0.0.1 and put a real identity provider in front before you open it."
 
 
 def register(app: typer.Typer) -> None:
@@ -51,7 +36,7 @@ Port = Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)]
 def run_demo(
     ctx: typer.Context,
     no_serve: Annotated[bool, typer.Option("--no-serve", help="End instead of serving.")] = False,
-    orders: Annotated[int, typer.Option(min=demo.FEWEST_ORDERS, help="Orders to generate.")] = demo.ORDERS,
+    orders: Annotated[int, typer.Option(min=1, help="Orders to generate.")] = demo.DEFAULT,
     seed: Annotated[int, typer.Option(help="Another network for another number.")] = demo.SEED,
     host: Host = "127.0.0.1",
     port: Port = 8000,
@@ -64,12 +49,12 @@ def run_demo(
 
     """
     settings, language = settings_of(ctx), language_of(ctx)
-    _check_loopback(host)
-    _mark_as_demo(settings, orders, seed)
+    web.check_loopback(host)
     out.print("[bold]Generated data[/bold]: invented names, invented orders, no real hospital or person.\n")
     clock = demo.DemoClock()
     with progress() as step, open_platform(settings, clock) as platform:
         summary = demo.build_demo(platform, orders=orders, seed=seed, progress=step)
+        _mark_as_demo(settings, orders, seed)
         platform.catch_up(lambda done, total: step("projecting events", done, total))
     out.print(" · ".join(f"{name} {count}" for name, count in summary.document()["counts"].items()), style="dim")
     with open_platform(settings) as platform:
@@ -136,7 +121,7 @@ def run_serve(ctx: typer.Context, host: Host = "127.0.0.1", port: Port = 8000) -
       groupement serve --port 8080
 
     """
-    _check_loopback(host)
+    web.check_loopback(host)
     with open_platform(settings_of(ctx)) as platform:
         with progress() as step:
             platform.catch_up(lambda done, total: step("projecting events", done, total))
@@ -144,7 +129,7 @@ def run_serve(ctx: typer.Context, host: Host = "127.0.0.1", port: Port = 8000) -
 
 
 def _serve(platform: Platform, host: str, port: int) -> None:
-    with web.listening(host, port) as listener:
+    with closing(web.listening(host, port)) as listener:
         url = f"http://{host}:{listener.getsockname()[1]}"
         with _noted(platform.settings, url), platform.pump:
             out.print(f"API and its pages:  [bold]{url}/[/bold]", highlight=False)
@@ -167,26 +152,7 @@ def _noted(settings: Settings, url: str) -> Iterator[None]:
         note.unlink(missing_ok=True)
 
 
-def _check_loopback(host: str) -> None:
-    is_loopback = host == "localhost"
-    with suppress(ValueError):
-        is_loopback = is_loopback or ipaddress.ip_address(host).is_loopback
-    if not is_loopback:
-        msg = f"{host} is not a loopback address"
-        raise NotLoopback(msg, pointer="--host")
-
-
 def _mark_as_demo(settings: Settings, orders: int, seed: int) -> None:
-    """Marks an empty home as a demo's. Raises NotADemo where it holds something else, or another demo."""
-    mark = settings.home / "demo.json"
-    asked = {"generated": True, "orders": orders, "seed": seed}
-    if mark.exists():
-        if (found := json.loads(mark.read_text(encoding="utf-8"))) != asked:
-            msg = f"{settings.home} holds the demo of {found}, not of {asked}"
-            raise NotADemo(msg)
-        return
-    if (settings.home / "stores").exists() and any(store.last_pos() > 1 for store in open_contexts(settings).stores):
-        msg = f"{settings.home} holds events already"
-        raise NotADemo(msg)
-    settings.home.mkdir(parents=True, exist_ok=True)
-    mark.write_text(json.dumps(asked), encoding="utf-8")
+    """Leaves a mark that everything in this home is generated: pages and `doctor` say so."""
+    mark = {"generated": True, "orders": orders, "seed": seed}
+    (settings.home / "demo.json").write_text(json.dumps(mark), encoding="utf-8")

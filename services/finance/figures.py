@@ -234,9 +234,11 @@ def _figure(
 ) -> Document:
     query, by = asked.query, asked.query.by
     labels = {key: _labels(asked.analytics, key, {keys[n] for keys in rows}) for n, key in enumerate(by)}
-    written = []
+    written: list[Document] = []
     for keys in sorted(rows):
-        named_keys = {key: None if value == str(NO_ID) else value for key, value in zip(by, keys, strict=True)}
+        named_keys: Document = {
+            key: None if value == str(NO_ID) else value for key, value in zip(by, keys, strict=True)
+        }
         found = [labels[key].get(value, value) for key, value in zip(by, keys, strict=True) if key not in PERIODS]
         label: Document = {"label": " / ".join(found)} if found else {}
         written.append({**named_keys, **label, **rows[keys]})
