@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from rich.table import Table
@@ -13,11 +14,15 @@ Document = dict[str, Any]
 MONEY = {"amount", "previous_amount", "baseline_amount", "saving", "spend", "rated_spend"}
 RATIOS = {"growth", "coverage", "rate_on_baseline", "rate_on_spend"}
 COUNTS = {"lines", "orders", "establishments", "quantity"}
+PROBLEMS_SHOWN = 3
 NAMED = {"establishment", "agreement", "lot", "supplier", "category", "item"}
 
 
-def show_figure(figure: Document, language: str) -> None:
-    """A figure as a table, with what it is, as of when, and what to know about it."""
+def show_figure(figure: Document, language: str, *, top: str | None = None, shown: int | None = None) -> None:
+    """A figure as a table, with what it is, as of when, and what to know about it.
+
+    `top` shows the rows with the largest amounts under that key, `shown` so many rows of them.
+    """
     name = "growth of" if figure["figure"] == "growth" else figure["figure"]
     title = f"{word(name, language)}, {word(figure['measure'], language)}"
     if figure["currency"]:
@@ -30,9 +35,14 @@ def show_figure(figure: Document, language: str) -> None:
     for column in columns:
         is_number = column in MONEY | RATIOS | COUNTS | {"score", "without_baseline"}
         table.add_column(word(column, language), justify="right" if is_number else "left", overflow="fold")
-    for row in figure["rows"]:
+    rows = figure["rows"]
+    if top:
+        rows = sorted(rows, key=lambda row: -Decimal(row[top]))[:shown]
+    for row in rows:
         table.add_row(*(_cell(column, row.get(column), language) for column in columns))
-    if len(figure["rows"]) > 1 or not figure["by"]:
+    if left := len(figure["rows"]) - len(rows):
+        table.add_row(f"… {left} {word('more', language)}", style="dim")
+    if figure["by"]:
         table.add_section()
         total = [_cell(column, figure["total"].get(column), language) for column in columns]
         if columns[0] in figure["by"] or columns[0] == "label":
@@ -73,13 +83,16 @@ def _show_footer(figure: Document, language: str) -> None:
     )
     for warning in figure["warnings"]:
         out.print(f"! {warning}", style="yellow", highlight=False)
-    for problem in figure["incomplete"] or []:
+    problems = figure["incomplete"] or []
+    for problem in problems[:PROBLEMS_SHOWN]:
         out.print(
             f"{word('incomplete', language)}: {problem['kind']} in {problem['context']}, "
             f"position {problem['position']}: {problem['detail']} (groupement doctor)",
             style="bold red",
             highlight=False,
         )
+    if len(problems) > PROBLEMS_SHOWN:
+        out.print(f"… {len(problems) - PROBLEMS_SHOWN} {word('more', language)}", style="bold red", highlight=False)
 
 
 def show_explanation(found: Document, language: str) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -62,34 +65,32 @@ def run_demo(
         if not no_serve:
             _serve(platform, host, port)
             return
-    _show_commands()
+    _show_commands(settings)
     if not is_equal:
         raise typer.Exit(1)
 
 
 def _show_headlines(platform: Platform, language: str) -> bool:
     """The figures that the demo is about, all computed from events; whether the ledger reconciles."""
-    # Ratings are valid for a year: they are asked as of the last day of the generated history.
-    end = {"as_of": DEMO_AS_OF}
     in_2022 = {"from": "2022-01-01", "to": "2022-12-31"}
     against_2020 = {"against_from": "2020-01-01", "against_to": "2020-12-31"}
 
-    def figure(name: str, **more: object) -> dict[str, object]:
-        return platform.finance.figure(FigureQuery.model_validate({"figure": name, **end, **more}))
+    def figure(name: str, **more: object) -> dict[str, Any]:
+        return platform.finance.figure(FigureQuery.model_validate({"figure": name, **more}))
 
     growth = figure("growth", **in_2022, **against_2020)["total"]
     establishments = platform.read.establishments.all()
     show_figure(figure("volume", by=("year",)), language)
     show_figure(figure("savings", by=("year",)), language)
     top = figure("volume", by=("agreement",), **in_2022)
-    rows = sorted(top["rows"], key=lambda row: -float(row["amount"]))[:8]  # type: ignore[call-overload]
-    show_figure({**top, "rows": rows}, language)
-    show_figure(figure("csr", by=(), **in_2022), language)
+    show_figure(top, language, top="amount", shown=8)
+    # Ratings are valid for a year: they are asked as of the last day of the generated history.
+    show_figure(figure("csr", as_of=DEMO_AS_OF, **in_2022), language)
     with progress() as step:
         proof = platform.finance.reconcile(lambda done, total: step("folding events", done, total))
     out.print(
-        f"growth 2020 → 2022: [bold]{percent(growth['growth'], language)}[/bold] "  # type: ignore[index]
-        f"({amount(growth['previous_amount'], language)} → {amount(growth['amount'], language)})",  # type: ignore[index]
+        f"growth 2020 → 2022: [bold]{percent(growth['growth'], language)}[/bold] "
+        f"({amount(growth['previous_amount'], language)} → {amount(growth['amount'], language)})",
         highlight=False,
     )
     out.print(f"establishments: [bold]{len(establishments)}[/bold]", highlight=False)
@@ -101,17 +102,29 @@ def _show_headlines(platform: Platform, language: str) -> bool:
     return bool(proof["is_equal"])
 
 
-def _show_commands() -> None:
+def _show_commands(settings: Settings) -> None:
     out.print("Where to look next:")
-    for command in (
-        "groupement figures savings --by agreement --from 2022-01-01 --to 2022-12-31",
-        "groupement figures volume --by establishment --as-of 2021-06-30",
-        "groupement explain savings --from 2022-01-01 --to 2022-01-31 --limit 5",
-        "groupement events --context ordering",
-        "groupement reconcile",
-        "groupement serve",
+    command = _command(settings)
+    for arguments in (
+        "figures savings --by agreement --from 2022-01-01 --to 2022-12-31",
+        "figures volume --by establishment --as-of 2021-06-30",
+        "explain savings --from 2022-01-01 --to 2022-01-31 --limit 5",
+        "events --context ordering",
+        "reconcile",
+        "serve",
     ):
-        out.print(f"  {command}", style="bold", highlight=False)
+        out.print(f"  {command} {arguments}", style="bold", highlight=False, soft_wrap=True)
+
+
+def _command(settings: Settings) -> str:
+    """How this command is called here: by its name where the shell finds it, with the folder where it is another."""
+    called = Path(sys.argv[0])
+    if shutil.which("groupement") == str(called):
+        name = "groupement"
+    else:
+        name = str(called.relative_to(Path.cwd())) if called.is_relative_to(Path.cwd()) else str(called)
+    is_default = settings.home == Settings.model_fields["home"].default or "GROUPEMENT_HOME" in os.environ
+    return name if is_default else f"{name} --home {settings.home}"
 
 
 def run_serve(ctx: typer.Context, host: Host = "127.0.0.1", port: Port = 8000) -> None:
@@ -135,8 +148,8 @@ def _serve(platform: Platform, host: str, port: int) -> None:
             out.print(f"API and its pages:  [bold]{url}/[/bold]", highlight=False)
             out.print(f"Swagger UI:         {url}/docs", highlight=False)
             out.print(f"event catalogue:    {url}/catalogue", highlight=False)
-            out.print("a token:            groupement token --role finance", highlight=False)
-            _show_commands()
+            out.print(f"a token:            {_command(platform.settings)} token --role finance", highlight=False)
+            _show_commands(platform.settings)
             out.print("Ctrl-C ends.", style="dim")
             web.serve(platform, listener)
 

@@ -45,6 +45,7 @@ FRENCH = {
     "as of": "connu au",
     "now": "à ce jour",
     "method": "méthode",
+    "more": "de plus",
     "incomplete": "INCOMPLET",
 }
 ENGLISH = {
