@@ -64,6 +64,9 @@ def open_table(file: Path, wanted: set[str], sheet: str | None = None) -> Iterat
 
     Raises Unreadable, TooLarge: here, or while the rows are read.
     """
+    if file.exists() and not file.is_file():
+        msg = f"{file} is not a file"
+        raise Unreadable(msg, file=file.name)
     try:
         stream = file.open("rb")
     except OSError as error:

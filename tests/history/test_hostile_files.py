@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import tracemalloc
 from pathlib import Path
 
@@ -94,8 +95,9 @@ def test_a_file_cut_within_a_character_is_refused(desk: Desk) -> None:
     assert "line 3" in refusal_of(desk, whole.encode()[:-1]).detail
 
 
-def test_a_file_that_is_not_there_or_a_folder_is_refused(desk: Desk) -> None:
-    for path in (desk.folder / "missing.csv", desk.folder):
+def test_what_is_no_file_is_refused(desk: Desk) -> None:
+    os.mkfifo(desk.folder / "pipe.csv")
+    for path in (desk.folder / "missing.csv", desk.folder, desk.folder / "pipe.csv", Path("/dev/zero")):
         with pytest.raises(Unreadable):
             desk.run(file=path)
 

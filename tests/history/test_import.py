@@ -205,18 +205,23 @@ import_orders(open_contexts(Settings(home=home)), file, mapping, progress=lambda
 """
 
 
+def start_import(settings: Settings, file: Path) -> subprocess.Popen[str]:
+    root = Path(__file__).parents[2]
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(settings.home), str(file), str(scms())],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
+
+
 @pytest.mark.parametrize("after", ["agreements ", "orders 300 ", "orders 600 "])
 def test_an_import_killed_by_the_system_and_run_again_continues(desk: Desk, settings: Settings, after: str) -> None:
     file = lookalike.write(desk.folder / "look.csv")
     undisturbed = Desk(open_contexts(Settings(home=settings.home.with_name("undisturbed"))), desk.folder)
     undisturbed.run(file=file, mapping=scms())
-    root = Path(__file__).parents[2]
-    with subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(settings.home), str(file), str(scms())],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(root)},
-    ) as process:
+    with start_import(settings, file) as process:
         seen = next((line for line in process.stdout or () if line.startswith(after)), None)
         process.send_signal(signal.SIGKILL)
     assert seen, "the import came to the step at which it was killed"
@@ -224,6 +229,16 @@ def test_an_import_killed_by_the_system_and_run_again_continues(desk: Desk, sett
     reopened = Desk(open_contexts(settings), desk.folder)
     assert reopened.run(file=file, mapping=scms()).is_committed
     assert business(reopened) == business(undisturbed)
+
+
+def test_two_imports_of_one_file_at_the_same_time_are_one(desk: Desk, settings: Settings) -> None:
+    file = lookalike.write(desk.folder / "look.csv")
+    undisturbed = Desk(open_contexts(Settings(home=settings.home.with_name("undisturbed"))), desk.folder)
+    undisturbed.run(file=file, mapping=scms())
+    processes = [start_import(settings, file) for _ in range(2)]
+    said = [process.communicate()[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], said
+    assert sorted(map(str, business(desk))) == sorted(map(str, business(undisturbed)))
 
 
 def test_progress_is_told_for_every_step_up_to_its_end(desk: Desk) -> None:
