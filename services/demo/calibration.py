@@ -71,23 +71,22 @@ def _year(order: Order) -> int:
 
 
 def _filled(orders: Sequence[Order]) -> list[Order]:
-    """The orders; where the story uses a maximum to the cent, the last one takes what remains of it."""
-    by_agreement: dict[UUID, list[Order]] = defaultdict(list)
-    for order in orders:
-        by_agreement[order.agreement.agreement_id].append(order)
-    for found in by_agreement.values():
-        last = found[-1]
-        if last.agreement.story.use == 1:
-            unit = last.lot.items[-1]
-            price, reserved = unit.price_on(last.day), sum((order.total for order in found), ZERO)
-            count = int((rounded_up(reserved) - reserved) / price)
-            found[-1] = replace(
-                last,
-                items=(*last.items, unit),
-                prices=(*last.prices, price),
-                quantities=(*last.quantities, count),
+    """The orders; where the story uses a maximum to the cent, the last one also takes what remains of it."""
+    last = {order.agreement.agreement_id: n for n, order in enumerate(orders) if order.agreement.story.use == 1}
+    found = list(orders)
+    for agreement_id, n in last.items():
+        order = orders[n]
+        unit = order.lot.items[-1]
+        reserved = sum((one.total for one in orders if one.agreement.agreement_id == agreement_id), ZERO)
+        price = unit.price_on(order.day)
+        if count := int((rounded_up(reserved) - reserved) / price):
+            found[n] = replace(
+                order,
+                items=(*order.items, unit),
+                prices=(*order.prices, price),
+                quantities=(*order.quantities, count),
             )
-    return [order for found in by_agreement.values() for order in found if order.quantities]
+    return found
 
 
 def reference_prices(agreements: Sequence[Agreement], orders: Iterable[Order]) -> dict[tuple[UUID, str], Decimal]:

@@ -18,7 +18,8 @@ from infra.event_store import Accepted, EventStore, Request
 from services.demo.network import FOUNDED
 from services.demo.orders import Fate, Kind
 from services.demo.plan import Plan, Progress, build_plan
-from services.demo.script import Step, length, script
+from services.demo.script import length, script
+from services.demo.steps import Step
 
 DEFAULT = 12_000
 """Orders of a demo where nobody says otherwise."""

@@ -38,7 +38,8 @@ def test_200_suppliers_are_rated_in_every_way(facts: Facts) -> None:
     rejected = {d["rating_id"] for d in facts.of("suppliers.CsrRatingRejected")}
     assert len(suppliers) == 200
     assert suppliers - {d["supplier_id"] for d in declared.values()}, "some have no rating"
-    assert declared.keys() - verified - rejected, "some are declared only"
+    unjudged = declared.keys() - verified - rejected
+    assert any(declared[key]["published_on"] < "2022-06-01" for key in unjudged), "some were declared and never judged"
     assert rejected
     last: defaultdict[str, str] = defaultdict(str)
     for rating_id in verified:
