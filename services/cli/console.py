@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,7 +25,7 @@ from rich.text import Text
 
 from events.base import Refusal
 
-out = Console(soft_wrap=False)
+out = Console(width=None if sys.stdout.isatty() else 140)
 err = Console(stderr=True)
 
 Step = Callable[[str, int, int], None]
