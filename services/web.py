@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import signal
 import socket
 from typing import Any
 
@@ -114,7 +115,7 @@ def _addresses(host: str, port: int) -> list[Any]:
 
 
 def serve(platform: Platform, listener: socket.socket) -> None:
-    """Serves until SIGINT or SIGTERM, then lets running requests end, for 10 s at most."""
+    """Serves until SIGINT or SIGTERM, lets running requests end, for 10 s at most, and returns."""
     config = uvicorn.Config(
         create_app(platform),
         log_level="warning",
@@ -122,7 +123,18 @@ def serve(platform: Platform, listener: socket.socket) -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    server = uvicorn.Server(config)
+
+    def end(*_: object) -> None:
+        server.should_exit = True
+
+    # Uvicorn raises the signal again when it is done, which would end the process before its platform is closed.
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        server.run(sockets=[listener])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _application() -> FastAPI:

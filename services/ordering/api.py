@@ -152,7 +152,7 @@ def read_order(request: HttpRequest, response: Response, who: CallerOf, order_id
     scope = None if who.role is Role.SUPPLIER else who.scope
     order, version = _ordering(request).order(order_id, scope)
     if not _is_of(order, who):
-        raise Unknown(f"order {order_id} is not known")
+        raise Unknown(f"order {order_id} is not known", pointer="/order_id")
     response.headers["ETag"] = etag(version)
     return _view(order, version)
 

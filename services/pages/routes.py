@@ -40,8 +40,8 @@ FRENCH: dict[str, str] = tomllib.loads(_text("french.toml"))
 """Problem -> its title in French; those that are missing are shown in English."""
 
 
-def _page(heading: str, body: str, head: str = "") -> str:
-    return Template(_text("page.html")).substitute(title=escape(heading), head=head, body=body)
+def _page(heading: str, body: str, head: str = "", kind: str = "text") -> str:
+    return Template(_text("page.html")).substitute(title=escape(heading), head=head, body=body, kind=kind)
 
 
 @router.get("/", response_class=HTMLResponse)
@@ -54,7 +54,8 @@ def landing(request: HttpRequest) -> str:
 @router.get("/docs", response_class=HTMLResponse)
 def docs() -> str:
     """Swagger UI."""
-    return _page("API", _text("docs.html"), '<link rel="stylesheet" href="/assets/swagger-ui.css">')
+    styles = '<link rel="stylesheet" href="/assets/swagger-ui.css">'
+    return _page("API", _text("docs.html"), styles, kind="tool")
 
 
 @router.get("/catalogue", response_class=HTMLResponse)

@@ -16,6 +16,6 @@ from tests.http.world import World
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     settings = Settings(home=tmp_path_factory.mktemp("home"))
-    with open_platform(settings) as platform, platform.pump:
+    with open_platform(settings) as platform:
         client = TestClient(create_app(platform), raise_server_exceptions=False)
         yield World(platform, client)

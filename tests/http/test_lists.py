@@ -71,10 +71,11 @@ def test_a_cursor_of_no_page_is_refused(world: World, path: str, cursor: str) ->
 
 
 def test_a_list_asked_for_a_position_contains_the_change(world: World) -> None:
-    for _ in range(5):
-        done = world.post("officer", "/orders", world.order_body()).json()
-        rows = world.get("officer", f"/orders?limit=200&at_least={done['position']}").json()["rows"]
-        assert done["id"] in {row["order_id"] for row in rows}
+    with world.platform.pump:
+        for _ in range(5):
+            done = world.post("officer", "/orders", world.order_body()).json()
+            rows = world.get("officer", f"/orders?limit=200&at_least={done['position']}").json()["rows"]
+            assert done["id"] in {row["order_id"] for row in rows}
 
 
 def test_a_position_that_is_not_reached_says_the_lag(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,36 @@
+"""A server of its own process on a home, for tests that need real sockets."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SERVE = """
+import json, sys
+from pathlib import Path
+from infra.settings import Settings
+from services import web
+from services.embedded import open_platform
+
+with open_platform(Settings(home=Path(sys.argv[1]))) as platform, web.listening(port=0) as listener, platform.pump:
+    print(json.dumps(listener.getsockname()[1]), flush=True)
+    web.serve(platform, listener)
+print("ended", flush=True)
+"""
+
+
+@contextmanager
+def served(home: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The address of a server, and its process, which is ended with the block."""
+    process = subprocess.Popen([sys.executable, "-c", SERVE, str(home)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{json.loads(process.stdout.readline())}", process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.communicate(timeout=30)

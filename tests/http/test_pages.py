@@ -1,0 +1,147 @@
+"""The pages load nothing from elsewhere, run nothing inline, and say what the code says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+from importlib.resources import files
+
+import pytest
+
+from infra.problems import refusals, slug
+from services.pages.catalogue import as_html
+from services.pages.routes import ASSETS
+from tests.http.world import World
+
+PAGES = ["/", "/docs", "/catalogue", "/problems", "/problems/ceiling-exceeded"]
+POLICY = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+
+class References(HTMLParser):
+    """What a page makes a browser load, and what it runs in place."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.links: list[str] = []
+        self.ids: set[str] = set()
+        self.inline: list[str] = []
+        self._inside = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        self._inside = tag if tag in ("script", "style") and "src" not in found else ""
+        self.inline += [name for name in found if name.startswith("on") or name == "style"]
+        self.ids.add(found.get("id", ""))
+        if tag == "a":
+            self.links.append(found["href"])
+        else:
+            self.loaded += [found[name] for name in ("src", "href", "action", "srcset", "data") if name in found]
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside and data.strip():
+            self.inline.append(self._inside)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_loads_from_here_only_and_runs_nothing_inline(world: World, path: str) -> None:
+    answer = world.client.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Security-Policy"] == POLICY
+    found = References(answer.text)
+    assert found.inline == []
+    for reference in found.loaded:
+        assert re.match(r"/[^/]", reference), reference
+        assert world.client.get(reference).status_code == 200
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/api/v1/orders", "/health", "/nothing", "/assets/style.css"])
+def test_every_answer_keeps_to_itself(world: World, path: str) -> None:
+    headers = world.client.get(path).headers
+    assert headers["Content-Security-Policy"] == POLICY
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "server" not in headers
+
+
+@pytest.mark.parametrize("name", [name for name in ASSETS if name.endswith(".css")])
+def test_a_style_sheet_loads_nothing_from_elsewhere(world: World, name: str) -> None:
+    text = world.client.get(f"/assets/{name}").text
+    assert "@import" not in text
+    assert [
+        target for target in re.findall(r"url\(['\"]?([^'\")]{0,10})", text) if not target.startswith("data:")
+    ] == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_link_leads_somewhere(world: World, path: str) -> None:
+    found = References(world.client.get(path).text)
+    for link in sorted(set(found.links)):
+        target, _, fragment = link.partition("#")
+        answer = world.client.get(target or path)
+        assert answer.status_code == 200, link
+        assert not fragment or fragment in References(answer.text).ids, link
+
+
+def test_what_is_vendored_is_what_the_manifest_says() -> None:
+    folder = files("services.pages.vendor")
+    manifest = json.loads(folder.joinpath("manifest.json").read_text("utf-8"))
+    listed = {}
+    for package in manifest:
+        assert package["name"] and package["version"] and package["licence"]
+        listed |= {name: file["sha256"] for name, file in package["files"].items()}
+    here = {
+        file.name: file for file in folder.iterdir() if file.name not in ("manifest.json", "__init__.py", "__pycache__")
+    }
+    assert {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in here.items()} == listed
+    assert any("LICENSE" in name for name in listed)
+
+
+def test_nothing_but_the_assets_is_served(world: World) -> None:
+    for name in ("manifest.json", "__init__.py", "french.toml", "..%2froutes.py", "%2e%2e/routes.py", "page.html"):
+        assert world.client.get(f"/assets/{name}").status_code == 404
+
+
+def test_the_catalogue_shows_every_event(world: World) -> None:
+    text = world.client.get("/catalogue").text
+    for file in files("contracts").joinpath("events").iterdir():
+        if file.name.endswith(".schema.json"):
+            assert f'href="/catalogue/events/{file.name}"' in text
+    assert "<script" not in as_html("<script>alert(1)</script> [x](javascript:alert(1))")
+
+
+def test_every_problem_has_its_page(world: World) -> None:
+    index = world.client.get("/problems").text
+    for kind in refusals():
+        if kind.__module__.partition(".")[0] in ("events", "infra", "projections", "services"):
+            assert f'href="/problems/{slug(kind)}"' in index
+            page = world.client.get(f"/problems/{slug(kind)}")
+            assert page.status_code == 200
+            assert "Rule" in page.text
+
+
+def test_answers_of_the_api_stay_out_of_caches(world: World) -> None:
+    assert world.get("auditor", "/orders").headers["Cache-Control"] == "no-store"
+
+
+def test_the_documented_api_is_openapi_3_1_with_its_problems(world: World) -> None:
+    document = world.client.get("/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    text = json.dumps(document)
+    for reference in set(re.findall(r'"#/components/schemas/([^"]+)"', text)):
+        assert reference in document["components"]["schemas"]
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            if path.startswith("/api/"):
+                assert "application/problem+json" in operation["responses"]["4XX"]["content"]
+                assert operation["description"]
+    submit = document["paths"]["/api/v1/orders"]["post"]
+    assert {key: submit["parameters"][0][key] for key in ("name", "required")} == {
+        "name": "Idempotency-Key",
+        "required": True,
+    }
