@@ -118,8 +118,6 @@ class Platform:
                     if on_progress:
                         on_progress(min(done, total), total)
                 done = before + store.last_pos() - behind[store]
-            if on_progress and total:
-                on_progress(total, total)
 
     def rebuild(self, step: Step, *, accept_changes: bool = False, from_stores: bool = False) -> dict[str, Any]:
         """New generations of the derived tables; figures before and after, which are equal or nothing is switched.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from services.cli.console import out
@@ -15,6 +16,8 @@ MONEY = {"amount", "previous_amount", "baseline_amount", "saving", "spend", "rat
 RATIOS = {"growth", "coverage", "rate_on_baseline", "rate_on_spend"}
 COUNTS = {"lines", "orders", "establishments", "quantity"}
 PROBLEMS_SHOWN = 3
+WIDE = 100
+"""Columns of a terminal from which a table shows everything; CSV and JSON always do."""
 NAMED = {"establishment", "agreement", "lot", "supplier", "category", "item"}
 
 
@@ -31,10 +34,10 @@ def show_figure(figure: Document, language: str, *, top: str | None = None, show
         out.print(word("nothing", language))
         return
     columns = _columns(figure)
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        is_number = column in MONEY | RATIOS | COUNTS | {"score", "without_baseline"}
-        table.add_column(word(column, language), justify="right" if is_number else "left", overflow="fold")
+        is_number = column in MONEY | RATIOS | COUNTS | {"score"}
+        table.add_column(word(column, language), justify="right" if is_number else "left", no_wrap=is_number)
     rows = figure["rows"]
     if top:
         rows = sorted(rows, key=lambda row: -Decimal(row[top]))[:shown]
@@ -42,7 +45,7 @@ def show_figure(figure: Document, language: str, *, top: str | None = None, show
         table.add_row(*(_cell(column, row.get(column), language) for column in columns))
     if left := len(figure["rows"]) - len(rows):
         table.add_row(f"… {left} {word('more', language)}", style="dim")
-    if figure["by"]:
+    if figure["by"] and figure["figure"] != "growth":
         table.add_section()
         total = [_cell(column, figure["total"].get(column), language) for column in columns]
         if columns[0] in figure["by"] or columns[0] == "label":
@@ -55,14 +58,13 @@ def show_figure(figure: Document, language: str, *, top: str | None = None, show
 def _columns(figure: Document) -> list[str]:
     """What people want to see: labels instead of ids where there are some."""
     names = list(figure["rows"][0])
-    return [name for name in names if name not in NAMED or "label" not in names]
+    left_out = {"without_baseline"} | ({"rate_on_spend"} if out.width < WIDE else set())
+    return [name for name in names if name not in left_out and (name not in NAMED or "label" not in names)]
 
 
 def _cell(column: str, value: Any, language: str) -> str:
     if value is None:
         return "–" if column in RATIOS | {"score"} else ""
-    if column == "without_baseline":
-        return f"{number(value['lines'], language)} / {amount(value['amount'], language)}"
     if column in ("period", "previous_period"):
         return f"{value['from']} … {value['to']}"
     if column in MONEY:
@@ -75,12 +77,14 @@ def _cell(column: str, value: Any, language: str) -> str:
 
 
 def _show_footer(figure: Document, language: str) -> None:
-    as_of = figure["as_of"] or word("now", language)
-    out.print(
-        f"{word('method', language)} {figure['method']}, {word('as of', language)} {as_of}",
-        style="dim",
-        highlight=False,
-    )
+    as_of = f"{word('as of', language)} {figure['as_of']}" if figure["as_of"] else word("now", language)
+    if left_out := figure["total"].get("without_baseline"):
+        out.print(
+            f"{word('without_baseline', language)}: {number(left_out['lines'], language)} "
+            f"{word('lines', language)}, {amount(left_out['amount'], language)}",
+            highlight=False,
+        )
+    out.print(f"{word('method', language)} {figure['method']}, {as_of}", style="dim", highlight=False)
     for warning in figure["warnings"]:
         out.print(f"! {warning}", style="yellow", highlight=False)
     problems = figure["incomplete"] or []
@@ -117,7 +121,7 @@ def show_explanation(found: Document, language: str) -> None:
 def _show_events(events: list[Document], language: str) -> None:
     if not events:
         return
-    table = Table()
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in (
         "business date",
         "recorded at",

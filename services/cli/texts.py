@@ -42,8 +42,8 @@ FRENCH = {
     "received": "réceptionné",
     "invoiced": "facturé",
     "nothing": "Rien à montrer : aucune ligne ne répond à ces critères.",
-    "as of": "connu au",
-    "now": "à ce jour",
+    "as of": "tel que connu le",
+    "now": "tel que connu à ce jour",
     "method": "méthode",
     "more": "de plus",
     "incomplete": "INCOMPLET",
@@ -62,6 +62,7 @@ ENGLISH = {
     "csr": "Suppliers' CSR ratings",
     "nothing": "Nothing to show: no line answers these filters.",
     "as of": "as known at",
+    "now": "as known now",
     "incomplete": "INCOMPLETE",
 }
 
