@@ -37,7 +37,7 @@ def show_figure(figure: Document, language: str, *, top: str | None = None, show
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         is_number = column in MONEY | RATIOS | COUNTS | {"score"}
-        table.add_column(word(column, language), justify="right" if is_number else "left", no_wrap=is_number)
+        table.add_column(word(column, language), justify="right" if is_number else "left", overflow="fold")
     rows = figure["rows"]
     if top:
         rows = sorted(rows, key=lambda row: -Decimal(row[top]))[:shown]
