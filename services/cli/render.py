@@ -34,10 +34,12 @@ def show_figure(figure: Document, language: str, *, top: str | None = None, show
         out.print(word("nothing", language))
         return
     columns = _columns(figure)
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for column in columns:
         is_number = column in MONEY | RATIOS | COUNTS | {"score"}
-        table.add_column(word(column, language), justify="right" if is_number else "left", overflow="fold")
+        # A number never wraps, its head does; a label takes what room is left.
+        head = word(column, language).replace(" ", "\n") if is_number else word(column, language)
+        table.add_column(head, justify="right" if is_number else "left", no_wrap=column != "label", vertical="bottom")
     rows = figure["rows"]
     if top:
         rows = sorted(rows, key=lambda row: -Decimal(row[top]))[:shown]
