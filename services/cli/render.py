@@ -60,7 +60,9 @@ def show_figure(figure: Document, language: str, *, top: str | None = None, show
 def _columns(figure: Document) -> list[str]:
     """What people want to see: labels instead of ids where there are some."""
     names = list(figure["rows"][0])
+    is_dated = any(key in names for key in ("year", "quarter", "month"))
     left_out = {"without_baseline"} | ({"rate_on_spend"} if out.width < WIDE else set())
+    left_out |= {"period", "previous_period"} if is_dated and out.width < WIDE else set()
     return [name for name in names if name not in left_out and (name not in NAMED or "label" not in names)]
 
 
