@@ -105,11 +105,7 @@ class AgreementStory(_Story):
 
 def read_stories() -> list[AgreementStory]:
     """The story, earliest agreement first, so that a renewal follows what it renews. Amounts are read as Decimal."""
-    texts = [
-        file.read_text("utf-8")
-        for file in files("services.demo").joinpath("story").iterdir()
-        if file.name.endswith(".toml")
-    ]
+    texts = [files(__package__).joinpath("stories", f"{name}.toml").read_text("utf-8") for name in CHAPTERS]
     tables = [table for text in texts for table in tomllib.loads(text, parse_float=Decimal)["agreement"]]
     stories = [AgreementStory.model_validate(table) for table in tables]
     return sorted(stories, key=lambda story: (story.valid[0], story.reference))
