@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import platform as machine
 import shutil
 import sys
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,6 +27,7 @@ from services.embedded import open_contexts, open_platform
 
 LIBRARIES = ("eventsourcing", "chdb", "clickhouse-connect", "fastapi", "pydantic")
 FREE_GB_WANTED = 1
+INCOMPLETE = "Figures are incomplete until a version that reads it is installed; then: groupement rebuild"
 
 
 class Role(StrEnum):
@@ -122,6 +125,20 @@ def _checks(settings: Settings) -> Iterator[Check]:
     yield from _projection_checks(settings)
 
 
+def _served_checks(url: str) -> Iterator[Check]:
+    """What the server that holds the folder says of itself."""
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=10) as answer:  # noqa: S310 - a loopback address
+            health = json.load(answer)
+    except OSError as error:
+        yield Check("server", is_good=False, found=f"{url} does not answer: {error}", do="Stop it and start it again.")
+        return
+    yield Check("projections", is_good=True, found=f"served at {url}, {health['positions']}")
+    for problem in health["incomplete"] or []:
+        place = f"{problem['context']} {problem['lane']}:{problem['position']}"
+        yield Check(problem["kind"], is_good=False, found=f"{place}: {problem['detail']}", do=INCOMPLETE)
+
+
 def _projection_checks(settings: Settings) -> Iterator[Check]:
     try:
         with open_platform(settings) as found:
@@ -134,14 +151,16 @@ def _projection_checks(settings: Settings) -> Iterator[Check]:
                     problem.kind,
                     is_good=False,
                     found=f"{place}: {problem.detail}",
-                    do="Figures are incomplete until a version that reads it is installed; then: groupement rebuild",
+                    do=INCOMPLETE,
                 )
             if not problems:
                 yield Check("events", is_good=True, found="all of them can be read")
     except AnalyticsInUse as busy:
-        url = served_at(settings)
-        do = "" if url else "No server left its address: stop the process that holds the folder."
-        yield Check("projections", url is not None, f"served at {url}" if url else str(busy), do)
+        if (url := served_at(settings)) is None:
+            do = "No server left its address: stop the process that holds the folder."
+            yield Check("projections", is_good=False, found=str(busy), do=do)
+            return
+        yield from _served_checks(url)
     except Exception as trouble:  # noqa: BLE001 - a doctor reports whatever hurts
         do = "Of another store or beyond its end: groupement rebuild --from-stores"
         yield Check("projections", is_good=False, found=f"{type(trouble).__name__}: {trouble}", do=do)
