@@ -1,16 +1,15 @@
--- Which signed facts do the events of a lane hold, from one position to another?
+-- Which signed facts do the events of ordering hold, in a lane from one position to another?
 -- Amounts in events are never negative: the event's kind gives the sign. A value that breaks the published form makes
 -- its whole event one poison row that says why; nothing of it counts until the projection can read it.
 insert into ledger_gN
 with
-    '00000000-0000-0000-0000-000000000000' as none,
+    toUUID('00000000-0000-0000-0000-000000000000') as none,
     '^\\d{1,12}(\\.\\d{1,2})?$' as money,
-    '^\\d{1,12}(\\.\\d{1,6})?$' as number,
     parsed as
     (
         select
             app, lane, pos, type, event_id, recorded_at, raw,
-            toString(toDate(recorded_at, 'Europe/Paris')) as recorded_on,
+            -- A lot of a ceiling is read as a line that has only lot and amount.
             JSONExtract(raw, 'Tuple(
                 order_id String, establishment_id String, business_date String, currency String, agreement_id String,
                 number String, excess String,
@@ -24,114 +23,112 @@ with
                     item String, label String, base_quantity String, amount String, baseline_amount Nullable(String),
                     counted_on Nullable(String), received_on Nullable(String), invoiced_on Nullable(String),
                     invoice_number Nullable(String))),
-                lots Array(Tuple(lot_id String, amount String)))') as e,
+                lots Array(Tuple(
+                    line_id String, agreement_id String, lot_id Nullable(String), supplier_id String, category String,
+                    item String, label String, base_quantity String, amount String, baseline_amount Nullable(String),
+                    counted_on Nullable(String), received_on Nullable(String), invoiced_on Nullable(String),
+                    invoice_number Nullable(String))))') as e,
             transform(type,
                 ['ordering.OrderSubmitted.v1', 'ordering.OrderApproved.v1', 'ordering.OrderCancelled.v1',
                  'ordering.OrderLineReceived.v1', 'ordering.OrderLineReturned.v1',
-                 'ordering.InvoiceReceived.v1', 'ordering.CreditNoteReceived.v1'],
-                ['ordered', 'ordered', 'ordered', 'received', 'received', 'invoiced', 'invoiced'], '') as measure,
-            transform(type,
-                ['ordering.OrderCancelled.v1', 'ordering.OrderLineReturned.v1', 'ordering.CreditNoteReceived.v1',
-                 'ordering.CeilingReleased.v1'],
-                [-1, -1, -1, -1], 1)::Int8 as sign,
-            type = 'ordering.OrderSubmitted.v1' and e.excess != '0.00' as is_waiting,
-            type in ('ordering.PastOrderRecorded.v1', 'ordering.PastOrderCorrected.v1') as is_past,
-            type in ('ordering.CeilingReserved.v1', 'ordering.CeilingReleased.v1') as is_ceiling,
-            transform(type,
-                ['ordering.OrderRejected.v1', 'ordering.OrderWithdrawn.v1', 'ordering.CeilingApproached.v1'],
-                ['rejected: the order never counted', 'withdrawn: the order never counted',
-                 'a warning about a ceiling moves no figure'], '') as no_fact
+                 'ordering.InvoiceReceived.v1', 'ordering.CreditNoteReceived.v1',
+                 'ordering.CeilingReserved.v1', 'ordering.CeilingReleased.v1',
+                 'ordering.PastOrderRecorded.v1', 'ordering.PastOrderCorrected.v1',
+                 'ordering.OrderRejected.v1', 'ordering.OrderWithdrawn.v1', 'ordering.CeilingApproached.v1'],
+                ['ordered', 'ordered', 'ordered', 'received', 'received', 'invoiced', 'invoiced', 'reserved', 'reserved',
+                 'past', 'past', 'rejected', 'withdrawn', 'warning'], '') as what,
+            if(type in ('ordering.OrderCancelled.v1', 'ordering.OrderLineReturned.v1', 'ordering.CreditNoteReceived.v1',
+                'ordering.CeilingReleased.v1'), -1, 1)::Int8 as sign,
+            type = 'ordering.OrderSubmitted.v1' and toDecimal64OrZero(e.excess, 2) != 0 as is_waiting
         from raw_log
         where app = {app:String} and lane = {lane:UInt16} and pos > {start:UInt64} and pos <= {upto:UInt64}
             and (select max(pos) from ledger_gN where app = {app:String} and lane = {lane:UInt16}) = {start:UInt64}
     ),
-    listed as
-    (
-        select
-            *,
-            arrayConcat(
-                arrayMap(l -> (toInt8(-1), l), if(is_past, e.reversed_lines, [])),
-                arrayMap(l -> (toInt8(1), l), if(is_past, e.lines, []))) as past,
-            arrayConcat(
-                arrayMap(l -> (measure, sign, e.business_date, e.number, toInt8(1), l), if(measure != '', e.lines, [])),
-                arrayMap(p -> ('ordered', p.1, ifNull(p.2.counted_on, ''), e.number, p.1, p.2), past),
-                arrayMap(p -> ('received', p.1, ifNull(p.2.received_on, ''), e.number, p.1, p.2),
-                    arrayFilter(p -> isNotNull(p.2.received_on), past)),
-                arrayMap(p -> ('invoiced', p.1, ifNull(p.2.invoiced_on, ''), ifNull(p.2.invoice_number, ''), p.1, p.2),
-                    arrayFilter(p -> isNotNull(p.2.invoiced_on), past)),
-                arrayMap(c -> ('reserved', sign, recorded_on, '', toInt8(1),
-                    ('', e.agreement_id, c.lot_id, none, '', '', '', '0', c.amount, null, null, null, null, null)),
-                    if(is_ceiling, e.lots, []))
-            )::Array(Tuple(measure String, sign Int8, day String, document String, lines Int8, line Tuple(
-                line_id String, agreement_id String, lot_id Nullable(String), supplier_id String, category String,
-                item String, label String, base_quantity String, amount String, baseline_amount Nullable(String),
-                counted_on Nullable(String), received_on Nullable(String), invoiced_on Nullable(String),
-                invoice_number Nullable(String)))) as facts
-        from parsed
-    ),
     checked as
     (
         select
-            *,
+            * except raw,
+            arrayConcat(
+                arrayMap(l -> (toInt8(-1), l), e.reversed_lines),
+                arrayMap(l -> (sign, l), e.lines),
+                arrayMap(l -> (sign, l), e.lots)) as signed,
             multiIf(
                 not isValidJSON(raw), 'the bytes are not JSON',
-                event_id = toUUID(none), 'the event has no event_id',
-                app = 'ordering' and measure = '' and not is_past and not is_ceiling and no_fact = '',
-                    concat('this projection does not know ', type),
-                app != 'ordering', '',
-                no_fact = '' and empty(facts), 'the event has no lines',
-                not is_ceiling and toUUIDOrZero(e.establishment_id) = toUUID(none), 'establishment_id is not an id',
-                toUUIDOrZero(e.order_id) = toUUID(none), 'order_id is not an id',
-                not is_ceiling and not match(e.currency, '^[A-Z]{3}$'), 'currency is not an ISO 4217 code',
-                arrayFirst(problem -> problem != '', arrayMap(f -> multiIf(
-                    not match(f.line.amount, money), concat('amount "', f.line.amount, '" is not money in two decimals'),
-                    isNotNull(f.line.baseline_amount) and not match(assumeNotNull(f.line.baseline_amount), money),
-                        'baseline_amount is not money in two decimals',
-                    not match(f.line.base_quantity, number), 'base_quantity is not a number of six decimals at most',
-                    toString(toDateOrZero(f.day)) != f.day or f.day < '1990-01-01' or f.day > '2100-12-31',
-                        concat('"', f.day, '" is not a day from 1990 to 2100'),
-                    toUUIDOrZero(f.line.agreement_id) = toUUID(none), 'agreement_id is not an id',
-                    f.measure != 'reserved' and toUUIDOrZero(f.line.supplier_id) = toUUID(none), 'supplier_id is not an id',
-                    isNotNull(f.line.lot_id) and toUUIDOrZero(assumeNotNull(f.line.lot_id)) = toUUID(none),
-                        'lot_id is not an id',
-                    ''), facts))
-            ) as error,
-            if(error = '' and notEmpty(facts), facts,
-                [('', 1, '', e.number, 0, ('', '', null, '', '', '', '', '0', '0', null, null, null, null, null))]
-                    ::Array(Tuple(measure String, sign Int8, day String, document String, lines Int8, line Tuple(
-                    line_id String, agreement_id String, lot_id Nullable(String), supplier_id String, category String,
-                    item String, label String, base_quantity String, amount String, baseline_amount Nullable(String),
-                    counted_on Nullable(String), received_on Nullable(String), invoiced_on Nullable(String),
-                    invoice_number Nullable(String))))) as rows
-        from listed
+                event_id = none, 'the event has no event_id',
+                what = '', concat('this projection does not know ', type),
+                what = 'warning', '',
+                toUUIDOrZero(e.order_id) = none, 'order_id is not an id',
+                what != 'reserved' and toUUIDOrZero(e.establishment_id) = none, 'establishment_id is not an id',
+                what != 'reserved' and not match(e.currency, '^[A-Z]{3}$'), 'currency is not an ISO 4217 code',
+                what in ('rejected', 'withdrawn'), '',
+                empty(signed), 'the event has no lines',
+                -- Text is asked for here, where JSONExtract would take a number as well. Quotes within a JSON string
+                -- are escaped: this finds a key, wherever it stands.
+                match(raw, '"(?:amount|baseline_amount|base_quantity|excess)":\\s*[-+.\\d]'),
+                    'money or a quantity is a JSON number, not text',
+                type = 'ordering.OrderSubmitted.v1' and not match(e.excess, money), 'excess is not money in two decimals',
+                arrayFirst(found -> found != '', arrayMap(s -> multiIf(
+                    not match(s.2.amount, money),
+                        concat('amount "', substring(s.2.amount, 1, 40), '" is not money in two decimals'),
+                    what = 'reserved', if(toUUIDOrZero(e.agreement_id) = none or
+                        toUUIDOrZero(ifNull(s.2.lot_id, '')) = none, 'agreement_id or lot_id is not an id', ''),
+                    not match(ifNull(s.2.baseline_amount, '0'), money), 'baseline_amount is not money in two decimals',
+                    not match(s.2.base_quantity, '^\\d{1,12}(\\.\\d{1,6})?$'),
+                        'base_quantity is not a number of six decimals at most',
+                    toUUIDOrZero(s.2.agreement_id) = none or toUUIDOrZero(s.2.supplier_id) = none
+                        or (isNotNull(s.2.lot_id) and toUUIDOrZero(ifNull(s.2.lot_id, '')) = none),
+                        'agreement_id, supplier_id or lot_id is not an id',
+                    s.2.line_id = '' or s.2.category = '' or s.2.item = '', 'line_id, category or item is missing',
+                    arrayExists(day -> toString(toDateOrZero(day)) != day or day < '1990-01-01' or day > '2100-12-31',
+                        if(what = 'past', [ifNull(s.2.counted_on, ''), ifNull(s.2.received_on, '2000-01-01'),
+                            ifNull(s.2.invoiced_on, '2000-01-01')], [e.business_date]) as days),
+                        concat('"', substring(arrayStringConcat(days, '" or "'), 1, 80), '" is not a day from 1990 to 2100'),
+                    ''), signed))
+            ) as error
+        from parsed
     )
 select
-    app, lane, pos, n as line,
-    multiIf(error != '', 'poison', is_waiting or no_fact like '%never counted', 'excluded', f.measure = '', 'nothing',
+    app, lane, pos,
+    multiIf(n = 0, 0, what = 'past', 3 * (n - 1) + k, n) as line,
+    multiIf(error != '', 'poison', is_waiting or what in ('rejected', 'withdrawn'), 'excluded', what = 'warning', 'nothing',
         'fact') as kind,
-    if(kind = 'fact', f.measure, '') as measure,
+    if(kind = 'fact', f.1, '') as measure,
     type, event_id, recorded_at,
-    toDateOrZero(if(f.day != '', f.day, e.business_date)) as business_date,
+    toDateOrZero(ifNull(f.2, e.business_date)) as business_date,
     e.currency as currency,
     toUUIDOrZero(e.establishment_id) as establishment_id,
-    toUUIDOrZero(if(f.line.agreement_id != '', f.line.agreement_id, e.agreement_id)) as agreement_id,
-    toUUIDOrZero(ifNull(f.line.lot_id, '')) as lot_id,
-    toUUIDOrZero(f.line.supplier_id) as supplier_id,
-    f.line.category as category,
-    f.line.item as item,
-    f.line.label as label,
+    toUUIDOrZero(if(l.agreement_id != '', l.agreement_id, e.agreement_id)) as agreement_id,
+    toUUIDOrZero(ifNull(l.lot_id, '')) as lot_id,
+    toUUIDOrZero(l.supplier_id) as supplier_id,
+    l.category as category,
+    l.item as item,
+    l.label as label,
     toUUIDOrZero(e.order_id) as order_id,
-    f.document as document,
-    f.line.line_id as line_id,
-    f.sign * toDecimal64OrZero(f.line.base_quantity, 6) as quantity,
-    f.sign * toDecimal64OrZero(f.line.amount, 2) as amount,
-    f.sign * toDecimal64OrNull(f.line.baseline_amount, 2) as baseline_amount,
-    f.lines as lines,
-    if(is_past and isNotNull(baseline_amount), f.lines, 0) as first_price_lines,
-    if(isNotNull(baseline_amount) and (abs(amount) > abs(baseline_amount) * 10 or abs(amount) * 10 < abs(baseline_amount)),
-        f.lines, 0) as jump_lines,
-    multiIf(error != '', error, is_waiting, 'needs an approval: counts from its approval on', no_fact != '', no_fact,
-        kind = 'nothing', 'moves no amount', '') as reason
-from checked
-array join rows as f, arrayEnumerate(rows) as n
-order by pos, n
+    if(what = 'past' and f.1 = 'invoiced', ifNull(l.invoice_number, ''), e.number) as document,
+    l.line_id as line_id,
+    its_sign * toDecimal64OrZero(l.base_quantity, 6) as quantity,
+    its_sign * toDecimal64OrZero(l.amount, 2) as amount,
+    its_sign * toDecimal64OrNull(l.baseline_amount, 2) as baseline_amount,
+    multiIf(n = 0, 0, what = 'past', its_sign, 1) as lines,
+    if(what = 'past' and isNotNull(baseline_amount), lines, 0) as first_price_lines,
+    if(isNotNull(baseline_amount) and quantity != 0
+        and (abs(amount) > abs(baseline_amount) * 10 or abs(amount) * 10 < abs(baseline_amount)), lines, 0) as jump_lines,
+    multiIf(error != '', error, is_waiting, 'needs an approval: counts from its approval on',
+        what in ('rejected', 'withdrawn'), concat(what, ': the order never counted'),
+        what = 'warning', 'a warning about a ceiling moves no figure', '') as reason
+from
+(
+    -- A line of the past was ordered, and perhaps received and invoiced; any other line states one fact.
+    select
+        * except signed, s.1 as its_sign, s.2 as l, n,
+        multiIf(
+            n = 0, [],
+            what = 'past', arrayFilter(fact -> isNotNull(fact.2),
+                [('ordered', l.counted_on), ('received', l.received_on), ('invoiced', l.invoiced_on)]),
+            what = 'reserved', [('reserved', toNullable(toString(toDate(recorded_at, 'Europe/Paris'))))],
+            [(what, toNullable(e.business_date))]) as facts
+    from checked
+    left array join if(error = '', signed, []) as s, arrayEnumerate(if(error = '', signed, [])) as n
+)
+left array join facts as f, arrayEnumerate(facts) as k
+order by pos, line
