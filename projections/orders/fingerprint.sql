@@ -2,7 +2,8 @@
 select
     currency, '' as measure, sum(ordered) as amount_, sum(invoiced) as baseline_, sum(received) as quantity_,
     count() as rows, sum(cityHash64(app, lane, pos, establishment_id, order_id, agreement_id, supplier_id, number, source,
-        ordered_on, currency, state, excess, ordered, received, invoiced)) as hash
+        ordered_on, currency, state, excess, ordered, received, invoiced, toString(ordered_quantity),
+        toString(received_quantity), toString(invoiced_quantity))) as hash
 from orders_gN
 where order_id != toUUIDOrZero('')
 group by currency

@@ -1,4 +1,5 @@
 -- What has happened to each order? One row per event of an order, with what it adds; the state is the newest one said.
+-- Quantities are by line: too much of one line makes up for no other.
 -- Sorted by establishment, since an establishment asks for its own orders. Each step ends with a row of its position.
 create table if not exists orders_gN
 (
@@ -18,9 +19,9 @@ create table if not exists orders_gN
     ordered Decimal(18, 2),
     received Decimal(18, 2),
     invoiced Decimal(18, 2),
-    ordered_quantity Decimal(38, 6),
-    received_quantity Decimal(38, 6),
-    invoiced_quantity Decimal(38, 6),
+    ordered_quantity Map(String, Decimal(38, 6)),
+    received_quantity Map(String, Decimal(38, 6)),
+    invoiced_quantity Map(String, Decimal(38, 6)),
     projection positions (select app, lane, max(pos), count() group by app, lane)
 )
 engine = MergeTree
