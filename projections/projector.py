@@ -18,8 +18,8 @@ from infra.event_store import EventStore
 from infra.log import Entry, Log, Mark
 
 RAW = "projections.raw_log"
-TABLES = ("ledger", "orders")
-"""The tables that are derived from the raw log, each from `projections/<name>/{table,rows}.sql`, in this order."""
+TABLES = {"ledger": "raw_log", "orders": "ledger"}
+"""Tables derived from the raw log by `projections/<name>/`, in this order -> what each of them does not overtake."""
 VIEWS = ("establishments", "suppliers", "agreements")
 """Questions that a view over the raw log answers: few events, never a copy."""
 STEP_EVENTS, STEP_BYTES = 100_000, 32_000_000
@@ -65,9 +65,11 @@ class Projector:
         for name in ("table.sql", "epochs.sql", "breaks.sql"):
             self.analytics.command(sql(RAW, name))
         for table in TABLES:
-            if not self.generations(table):
+            # Whoever was stopped in between may have left a table without its view, or a view without its table.
+            if not (found := self.generations(table)):
                 self.create(table, 1)
-                self.switch(table, 1)
+            if self.current(table) not in (found or [1]):
+                self.switch(table, (found or [1])[0])
         for folder in VIEWS:
             for statement in sql(f"projections.{folder}", "views.sql").split(";"):
                 self.analytics.command(statement)
@@ -93,13 +95,13 @@ class Projector:
         self.analytics.command(f"drop table {table}_g{generation} sync")
 
     def current(self, table: str) -> int:
-        """The generation that the view of a table shows."""
+        """The generation that the view of a table shows; 0 where there is no view."""
         found = self.analytics.rows(
             "select extract(as_select, {name:String}) as generation from system.tables "
             "where database = currentDatabase() and name = {table:String}",
             {"name": f"{table}_g(\\d+)", "table": table},
         )
-        return int(found[0]["generation"])
+        return int(found[0]["generation"]) if found else 0
 
     def adopt(self, store: EventStore) -> None:
         """Binds the projections to a store. Raises OtherStore where they belong to another, or to other lanes."""
@@ -131,59 +133,73 @@ class Projector:
     def catch_up(self, store: EventStore) -> Iterator[int]:
         """Takes in what a store published since; yields the number of events after each step.
 
-        Raises BeyondTheEnd, ChainBroken, OtherStore.
+        Raises BeyondTheEnd, ChainBroken, OtherStore, StepLost.
         """
         self.adopt(store)
         marks = {lane: mark for (app, lane), mark in self.marks().items() if app == store.context}
-        log = Log(store, marks)
-        for lane in marks:
-            self.derive(store.context, lane)
-        for batch in batches(log):
+        # Lanes without anything new: whoever was stopped between raw log and tables left the tables behind.
+        left = set(marks)
+        for batch in batches(Log(store, marks)):
             for lane in sorted({entry.lane for entry in batch}):
                 entries = [entry for entry in batch if entry.lane == lane]
-                self.append(store.context, lane, entries, marks.get(lane, Mark()).pos)
-                marks[lane] = Mark(entries[-1].pos, entries[-1].recorded_at)
+                self.append(store.context, lane, entries)
                 self.derive(store.context, lane)
+                left.discard(lane)
                 yield len(entries)
+        for lane in left:
+            self.derive(store.context, lane)
 
-    def append(self, app: str, lane: int, entries: Sequence[Entry], start: int) -> None:
-        """One step of the raw log from position `start`. Raises ChainBroken, StepLost."""
-        stands = start
+    def append(self, app: str, lane: int, entries: Sequence[Entry]) -> None:
+        """Brings the raw log to the end of these entries; those that are there already change nothing.
+
+        Another projector may be faster: its steps are taken as they are. Raises ChainBroken, StepLost.
+        """
+        stands = self._reached("raw_log", app, lane)
+        while left := [entry for entry in entries if entry.pos > stands]:
+            self._check_chain(app, lane, stands, left)
+            batch = raw_batch(
+                (app, lane, e.pos, e.prev, e.stream_id, e.version, e.type, e.recorded_at, e.raw) for e in left
+            )
+            parameters = {"app": app, "lane": lane, "start": stands}
+            self.analytics.insert_raw(sql(RAW, "insert.sql"), batch, parameters, f"{app}:{lane}:{stands}")
+            if (reached := self._reached("raw_log", app, lane)) == stands:
+                msg = f"raw log of {app}, lane {lane}: a step from {stands} to {left[-1].pos} moved nothing"
+                raise StepLost(msg)
+            stands = reached
+
+    def _check_chain(self, app: str, lane: int, stands: int, entries: Sequence[Entry]) -> None:
+        before = stands
         for entry in entries:
-            if entry.prev != stands:
-                self._note_break(app, lane, start, entry)
-                msg = f"{app}, lane {lane}: event {entry.pos} follows {entry.prev}, the last one here is {stands}"
+            if entry.prev != before:
+                self._note_break(app, lane, stands, entry)
+                msg = f"{app}, lane {lane}: event {entry.pos} follows {entry.prev}, the last one here is {before}"
                 raise ChainBroken(msg)
-            stands = entry.pos
-        batch = raw_batch(
-            (app, lane, e.pos, e.prev, e.stream_id, e.version, e.type, e.recorded_at, e.raw) for e in entries
-        )
-        parameters = {"app": app, "lane": lane, "start": start}
-        self.analytics.insert_raw(sql(RAW, "insert.sql"), batch, parameters, f"{app}:{lane}:{start}")
-        if (reached := self._reached("raw_log", app, lane)) < stands:
-            msg = f"raw log of {app}, lane {lane}: a step from {start} to {stands} ended at {reached}"
-            raise StepLost(msg)
+            before = entry.pos
 
     def derive(self, app: str, lane: int) -> None:
         """Brings the derived tables, every generation of them, to where the raw log is. Raises StepLost."""
         for table in TABLES:
+            if rows_sql(table, app) is None:
+                continue
             for generation in self.generations(table):
                 for _ in self.steps(table, generation, app, lane):
                     pass
 
     def steps(self, table: str, generation: int, app: str, lane: int) -> Iterator[int]:
         """Brings one generation of a table to where the raw log is; yields the events of each step. Raises StepLost."""
-        name = f"{table}_g{generation}"
-        end, start = self._reached("raw_log", app, lane), self._reached(name, app, lane)
+        name, text = f"{table}_g{generation}", rows_sql(table, app)
+        if text is None:
+            return
+        end, start = self._reached(TABLES[table], app, lane), self._reached(name, app, lane)
         while start < end:
             place = {"app": app, "lane": lane, "start": start}
-            limits = {"events": STEP_EVENTS, "bytes": STEP_BYTES}
+            limits = {"end": end, "events": STEP_EVENTS, "bytes": STEP_BYTES}
             step = self.analytics.rows(sql(RAW, "next.sql"), {**place, **limits})[0]
-            statement = sql(f"projections.{table}", "rows.sql").replace("_gN", f"_g{generation}")
+            statement = text.replace("_gN", f"_g{generation}")
             self.analytics.insert_once(statement, {**place, "upto": step["upto"]}, f"{app}:{lane}:{start}")
-            reached = self._reached(name, app, lane)
-            if reached < step["upto"]:
-                msg = f"{name} of {app}, lane {lane}: a step from {start} to {step['upto']} ended at {reached}"
+            # Another projector may have been faster, with a step of another length: what is there counts.
+            if (reached := self._reached(name, app, lane)) == start:
+                msg = f"{name} of {app}, lane {lane}: a step from {start} to {step['upto']} moved nothing"
                 raise StepLost(msg)
             start = reached
             yield step["events"]
@@ -193,12 +209,13 @@ class Projector:
         return int(self.analytics.rows(query, {"app": app, "lane": lane})[0]["pos"])
 
     def _note_break(self, app: str, lane: int, stood_at: int, entry: Entry) -> None:
-        self.analytics.command(
+        # Whoever waits for the missing event tries again and again: the same break is noted once.
+        self.analytics.insert_once(
             "insert into chain_breaks values ({app:String}, {lane:UInt16}, {stood:UInt64}, {expected:UInt64}, "
             "{found:UInt64}, {at:DateTime64(6, 'UTC')})",
             {"app": app, "lane": lane, "stood": stood_at, "expected": entry.prev, "found": entry.pos,
              "at": datetime.now(UTC)},
-            {"async_insert": 0},
+            f"{app}:{lane}:{stood_at}:{entry.prev}:{entry.pos}",
         )  # fmt: skip
 
     def problems(self) -> list[Problem]:
@@ -228,6 +245,13 @@ class Projector:
         return self.analytics.rows(
             "select app, lane, pos, type, reason, event_id from ledger where kind = 'poison' order by app, lane, pos"
         )
+
+
+def rows_sql(table: str, app: str) -> str | None:
+    """The statement that adds a context's events to a table; None where the table has no place for them."""
+    if app == "ordering":
+        return sql(f"projections.{table}", "rows.sql")
+    return sql(f"projections.{table}", "others.sql") if table == "ledger" else None
 
 
 def batches(log: Log) -> Iterator[list[Entry]]:

@@ -37,6 +37,9 @@ def rebuild(projector: Projector, progress: Progress | None = None, *, accept_ch
 
     Where old and new differ, nothing is switched unless the changes are accepted, and the new one is dropped.
     """
+    for lane in projector.marks():
+        # Both generations are compared at one position: whoever was stopped may have left the old one behind.
+        projector.derive(*lane)
     return [_rebuild_table(projector, table, progress, accept_changes=accept_changes) for table in TABLES]
 
 

@@ -10,3 +10,4 @@ create table if not exists chain_breaks
 )
 engine = MergeTree
 order by (app, lane, stood_at)
+settings non_replicated_deduplication_window = 100, fsync_after_insert = 1

@@ -7,7 +7,7 @@ from
     (
         select pos, bytes
         from raw_log
-        where app = {app:String} and lane = {lane:UInt16} and pos > {start:UInt64}
+        where app = {app:String} and lane = {lane:UInt16} and pos > {start:UInt64} and pos <= {end:UInt64}
         order by pos
         limit {events:UInt32}
     )
