@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import sqlite3
 import threading
 import time
 import zlib
@@ -20,8 +21,10 @@ from uuid import UUID, uuid4
 from eventsourcing.persistence import (
     InfrastructureFactory,
     IntegrityError,
+    InternalError,
     PersistenceError,
     ProcessRecorder,
+    ProgrammingError,
     StoredEvent,
 )
 from eventsourcing.sqlite import SQLiteProcessRecorder
@@ -62,6 +65,8 @@ __all__ = [
 
 NAMESPACE = UUID("6f0c6a52-3a52-5d0b-9a4e-3c1f0e6a7b11")
 STORE_STREAM = derived_id(NAMESPACE, "store")
+OPENINGS = 20
+"""Attempts to create the tables of a store."""
 ATTEMPTS = 200
 """Lost races before a command gives up; each attempt re-reads and decides again."""
 
@@ -296,6 +301,14 @@ def open_store(
         if name.endswith("POSTGRES_ENABLE_DB_FUNCTIONS") and value.strip().lower() not in OFF:
             msg = f"{name}={value} skips the lock that keeps positions in commit order; unset it"
             raise UnsafeSettings(msg)
-    factory: Any = InfrastructureFactory.construct(environment)
-    language = Language([StoreCreated, CommandAccepted, *classes])
-    return EventStore(context, factory.process_recorder(), language, clock, lanes)
+    recorder = _recorder(InfrastructureFactory.construct(environment))
+    return EventStore(context, recorder, Language([StoreCreated, CommandAccepted, *classes]), clock, lanes)
+
+
+def _recorder(factory: Any) -> ProcessRecorder:
+    for _ in range(OPENINGS - 1):
+        # Processes that create the same tables at the same moment get in one another's way.
+        with suppress(IntegrityError, InternalError, ProgrammingError, sqlite3.OperationalError):
+            return cast("ProcessRecorder", factory.process_recorder())
+        time.sleep(random.uniform(0, 0.1))  # noqa: S311 - jitter
+    return cast("ProcessRecorder", factory.process_recorder())

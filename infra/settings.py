@@ -35,6 +35,7 @@ class Settings(BaseSettings):
                 "POSTGRES_USER": self.postgres_user,
                 "POSTGRES_PASSWORD": self.postgres_password,
                 "POSTGRES_LOCK_TIMEOUT": "5",
+                "POSTGRES_CONNECT_TIMEOUT": "5",
             }
         folder = self.home / "stores"
         folder.mkdir(parents=True, exist_ok=True)

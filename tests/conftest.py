@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from infra.settings import Settings
+from tests.postgres import each_database, postgres
+
+__all__ = ["each_database", "postgres", "settings"]
 
 
 @pytest.fixture

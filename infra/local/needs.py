@@ -1,0 +1,73 @@
+"""What the tests need besides Python: PostgreSQL's server and Chromium.
+
+Run as a script it installs what is missing from Debian's packages where the user may (root, or sudo without a
+password), and else stops with the one line to type. Needs nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def postgres_bin() -> Path | None:
+    """Folder of `initdb` and `postgres`, the newest of Debian's versions first; None where there is none."""
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
+    in_path = shutil.which("initdb")
+    for folder in (*debian, *([Path(in_path).resolve().parent] if in_path else [])):
+        if (folder / "initdb").exists() and (folder / "postgres").exists():
+            return folder
+    return None
+
+
+def chromium() -> str | None:
+    """Path of a Chromium, None where there is none."""
+    return next((found for name in BROWSERS if (found := shutil.which(name))), None)
+
+
+def missing() -> list[str]:
+    """Debian packages of what is not here."""
+    needs = {"postgresql": postgres_bin(), "chromium": chromium()}
+    return [package for package, found in needs.items() if found is None]
+
+
+def line_to_type(packages: list[str]) -> str:
+    """What installs the packages."""
+    return f"sudo apt-get update && sudo apt-get install -y {' '.join(packages)}"
+
+
+def _may_install() -> list[str] | None:
+    """What to put before a command that installs; None where the user may not."""
+    if shutil.which("apt-get") is None:
+        return None
+    if os.geteuid() == 0:
+        return []
+    may = shutil.which("sudo") and subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False)  # noqa: S607
+    return ["sudo", "-n"] if may and may.returncode == 0 else None
+
+
+def main() -> int:
+    """Installs what is missing. Returns 1 where something is missing still."""
+    packages = missing()
+    if not packages:
+        return 0
+    before = _may_install()
+    if before is not None:
+        print(f"installing {', '.join(packages)} from Debian's packages …", flush=True)  # noqa: T201
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for arguments in (["update", "-q"], ["install", "-y", "-q", *packages]):
+            subprocess.run([*before, "apt-get", *arguments], env=environment, check=False)  # noqa: S603
+        packages = missing()
+    if packages:
+        print(f"the tests need {', '.join(packages)}; type:\n  {line_to_type(packages)}", file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
