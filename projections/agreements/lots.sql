@@ -15,6 +15,7 @@ left join
     from raw_log
     where app = 'tendering' and type = 'tendering.AgreementAmended.v1'
         and JSONExtractString(raw, 'lot_id') != '' and JSONExtractString(raw, 'maximum') != ''
+        and (lane, pos) not in (select lane, pos from ledger where app = 'tendering' and kind = 'poison')
     group by lot_id
 ) as m on m.lot_id = l.lot_id
 order by agreement_id, number

@@ -21,6 +21,7 @@ from
     where app = 'tendering' and type in (
         'tendering.AgreementSigned.v1', 'tendering.AgreementRecorded.v1', 'tendering.AgreementAmended.v1',
         'tendering.AgreementTerminated.v1')
+        and (lane, pos) not in (select lane, pos from ledger where app = 'tendering' and kind = 'poison')
 )
 group by agreement_id
 having reference != '';
@@ -39,3 +40,4 @@ from raw_log
 array join JSONExtract(raw, 'lots', 'Array(Tuple(lot_id String, number String, title String, supplier_id String,
     category String, maximum Nullable(String)))') as lot
 where app = 'tendering' and type = 'tendering.AgreementSigned.v1'
+    and (lane, pos) not in (select lane, pos from ledger where app = 'tendering' and kind = 'poison')

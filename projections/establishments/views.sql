@@ -12,6 +12,7 @@ select
 from raw_log
 where app = 'membership' and type in (
     'membership.EstablishmentJoined.v1', 'membership.EstablishmentLeft.v1', 'membership.SiteOpened.v1')
+    and (lane, pos) not in (select lane, pos from ledger where app = 'membership' and kind = 'poison')
 group by establishment_id
 having label != '';
 
@@ -28,4 +29,5 @@ select
     if(ended_at > granted_at, ended_on, granted_to) as valid_to
 from raw_log
 where app = 'membership' and type in ('membership.AdhesionGranted.v1', 'membership.AdhesionEnded.v1')
+    and (lane, pos) not in (select lane, pos from ledger where app = 'membership' and kind = 'poison')
 group by establishment_id, agreement_id

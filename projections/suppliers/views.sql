@@ -12,6 +12,7 @@ select
 from raw_log
 where app = 'suppliers' and type in (
     'suppliers.SupplierRegistered.v1', 'suppliers.SupplierSuspended.v1', 'suppliers.SupplierReinstated.v1')
+    and (lane, pos) not in (select lane, pos from ledger where app = 'suppliers' and kind = 'poison')
 group by supplier_id
 having label != '';
 
@@ -30,4 +31,5 @@ select
 from raw_log
 where app = 'suppliers' and type in (
     'suppliers.CsrRatingDeclared.v1', 'suppliers.CsrRatingVerified.v1', 'suppliers.CsrRatingRejected.v1')
+    and (lane, pos) not in (select lane, pos from ledger where app = 'suppliers' and kind = 'poison')
 group by supplier_id, rating_id

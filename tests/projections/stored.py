@@ -125,6 +125,7 @@ def projected(platform: Platform, *events: Event) -> list[Document]:
 
 def orders(count: int, at: datetime = AT) -> Iterable[Event]:
     """Submitted, received and invoiced orders of two lines each, day after day, their clocks now and then crossing."""
+    classes: tuple[type[Event], ...] = (OrderSubmitted, OrderLineReceived, InvoiceReceived)
     for n in range(count):
         order_id, establishment_id = uuid4(), UUID(int=1 + n % 5)
         lines = (
@@ -137,6 +138,6 @@ def orders(count: int, at: datetime = AT) -> Iterable[Event]:
             "business_date": DAY + timedelta(days=n % 400),
             "number": f"C-{n}",
         }
-        for m, cls in enumerate((OrderSubmitted, OrderLineReceived, InvoiceReceived)):
+        for m, cls in enumerate(classes):
             crossing = timedelta(seconds=-90 if (n + m) % 4 == 0 else 0)
             yield of_order(cls, *lines, at=at + timedelta(hours=7 * n, minutes=m) + crossing, **said)
