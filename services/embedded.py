@@ -101,23 +101,29 @@ class Platform:
         Raises BeyondTheEnd, OtherStore, ChainBroken.
         """
         with self._one_at_a_time:
-            self.react()
-            marks = self.projector.marks()
-            behind = {
-                s: max((m.pos for (app, _), m in marks.items() if app == s.context), default=0)
-                for s in self.contexts.stores
-            }
-            # Positions count internal events too, so this is what is left to read, not to write.
-            total = sum(store.last_pos() - pos for store, pos in behind.items())
-            done = 0
-            for store in self.contexts.stores:
-                before = done
-                for _ in self.projector.catch_up(store):
-                    reached = max(m.pos for (app, _), m in self.projector.marks().items() if app == store.context)
-                    done = before + reached - behind[store]
-                    if on_progress:
-                        on_progress(min(done, total), total)
-                done = before + store.last_pos() - behind[store]
+            try:
+                self.react()
+            finally:
+                # Where ordering cannot go on, what was published is projected all the same.
+                self._project(on_progress)
+
+    def _project(self, on_progress: Progress | None) -> None:
+        marks = self.projector.marks()
+        behind = {
+            s: max((m.pos for (app, _), m in marks.items() if app == s.context), default=0)
+            for s in self.contexts.stores
+        }
+        # Positions count internal events too, so this is what is left to read, not to write.
+        total = sum(store.last_pos() - pos for store, pos in behind.items())
+        done = 0
+        for store in self.contexts.stores:
+            before = done
+            for _ in self.projector.catch_up(store):
+                reached = max(m.pos for (app, _), m in self.projector.marks().items() if app == store.context)
+                done = before + reached - behind[store]
+                if on_progress:
+                    on_progress(min(done, total), total)
+            done = before + store.last_pos() - behind[store]
 
     def rebuild(self, step: Step, *, accept_changes: bool = False, from_stores: bool = False) -> dict[str, Any]:
         """New generations of the derived tables; figures before and after, which are equal or nothing is switched.
