@@ -110,7 +110,7 @@ def _server(binaries: Path, folder: Path, user: dict[str, Any]) -> Iterator[Post
         _wait(server, process, log)
         yield server
     finally:
-        process.send_signal(signal.SIGINT)  # fast shutdown
+        process.send_signal(signal.SIGQUIT)  # at once: the data go with the folder
         process.wait(30)
 
 

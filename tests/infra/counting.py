@@ -12,6 +12,8 @@ from infra.event_store import Accepted, Clock, EventStore, Request, Transaction,
 from infra.settings import Settings
 
 MOST = 10
+OPEN: list[EventStore] = []
+"""Stores to close at the end of a test."""
 NOON = datetime(2022, 6, 1, 12, tzinfo=UTC)
 
 
@@ -101,7 +103,9 @@ class Counting:
 
 def build(settings: Settings, clock: Clock = utc_now, lanes: int = 1) -> Counting:
     classes: list[type[Event]] = [Opened, Added, Remembered]
-    return Counting(open_store("counting", classes, settings.store_environment("counting"), clock, lanes))
+    store = open_store("counting", classes, settings.store_environment("counting"), clock, lanes)
+    OPEN.append(store)
+    return Counting(store)
 
 
 def published(service: Counting) -> list[Event]:
