@@ -27,6 +27,12 @@ INSERT_SETTINGS: Mapping[str, Any] = {
     "max_insert_threads": 1,
     "max_threads": 1,
     "input_format_parallel_parsing": 0,
+    # The engine adds to a token how many chunks the SELECT gave: two writers with steps of different lengths would both
+    # write (measured). So every insert ends with an ORDER BY, and one sort in memory gives one chunk.
+    "max_block_size": 10_000_000,
+    "optimize_read_in_order": 0,
+    "max_bytes_before_external_sort": 0,
+    "max_bytes_ratio_before_external_sort": 0,
     "deduplicate_insert_select": "force_enable",
 }
 RAW_STRUCTURE = (
@@ -34,6 +40,7 @@ RAW_STRUCTURE = (
     "recorded_at DateTime64(6, 'UTC'), raw String"
 )
 """Columns of a raw batch in RowBinary."""
+BATCH_SUFFIX = ".rows"
 
 
 class AnalyticsInUse(Exception):
@@ -73,7 +80,7 @@ class Analytics:
 
     def insert_raw(self, statement: str, batch: bytes, parameters: Mapping[str, Any], token: str) -> None:
         """The guarded insert of a raw batch (RowBinary of RAW_STRUCTURE); the statement reads it as `{source}`."""
-        handle, path = tempfile.mkstemp(prefix="groupement-", suffix=".rows", dir=self._folder)
+        handle, path = tempfile.mkstemp(prefix="groupement-", suffix=BATCH_SUFFIX, dir=self._folder)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(batch)
@@ -98,6 +105,9 @@ def open_embedded(folder: Path) -> Analytics:
     except Timeout as error:
         msg = f"{folder} is open in another process (groupement serve?)"
         raise AnalyticsInUse(msg) from error
+    for batch in folder.glob(f"*{BATCH_SUFFIX}"):
+        # Whoever wrote it was killed: the folder is ours alone now.
+        batch.unlink()
     client = clickhouse_connect.get_client(interface="chdb", path=str(folder / "chdb"))
     return Analytics(client, lock, folder)
 

@@ -88,7 +88,9 @@ class Projector:
 
     def switch(self, table: str, generation: int) -> None:
         """Lets the view of a table show a generation."""
-        self.analytics.command(f"create or replace view {table} as select * from {table}_g{generation}")
+        self.analytics.command(
+            f"create or replace view {table} sql security definer as select * from {table}_g{generation}"
+        )
 
     def drop(self, table: str, generation: int) -> None:
         """Forgets a generation."""

@@ -8,14 +8,5 @@ left join
 (
     select lot_id, sum(amount) as reserved from ledger where measure = 'reserved' group by lot_id
 ) as r on r.lot_id = l.lot_id
-left join
-(
-    select toUUIDOrZero(JSONExtractString(raw, 'lot_id')) as lot_id,
-        argMax(JSONExtractString(raw, 'maximum'), pos) as lot_maximum
-    from raw_log
-    where app = 'tendering' and type = 'tendering.AgreementAmended.v1'
-        and JSONExtractString(raw, 'lot_id') != '' and JSONExtractString(raw, 'maximum') != ''
-        and (lane, pos) not in (select lane, pos from ledger where app = 'tendering' and kind = 'poison')
-    group by lot_id
-) as m on m.lot_id = l.lot_id
+left join lot_maximums as m on m.lot_id = l.lot_id
 order by agreement_id, number

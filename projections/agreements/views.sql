@@ -1,5 +1,5 @@
 -- Which agreements are there, until when, and up to which maximum? Amendments and terminations are applied.
-create or replace view agreements as
+create or replace view agreements sql security definer as
 select
     toUUIDOrZero(JSONExtractString(raw, 'agreement_id')) as agreement_id,
     anyIf(JSONExtractString(raw, 'reference'), is_start) as reference,
@@ -27,7 +27,7 @@ group by agreement_id
 having reference != '';
 
 -- Which lots does an agreement have, and who won them?
-create or replace view lots as
+create or replace view lots sql security definer as
 select
     toUUIDOrZero(JSONExtractString(raw, 'agreement_id')) as agreement_id,
     toUUIDOrZero(lot.lot_id) as lot_id,
@@ -40,4 +40,15 @@ from raw_log
 array join JSONExtract(raw, 'lots', 'Array(Tuple(lot_id String, number String, title String, supplier_id String,
     category String, maximum Nullable(String)))') as lot
 where app = 'tendering' and type = 'tendering.AgreementSigned.v1'
+    and (lane, pos) not in (select lane, pos from ledger where app = 'tendering' and kind = 'poison');
+
+-- What is the newest maximum of a lot that an amendment set?
+create or replace view lot_maximums sql security definer as
+select
+    toUUIDOrZero(JSONExtractString(raw, 'lot_id')) as lot_id,
+    argMax(JSONExtractString(raw, 'maximum'), pos) as lot_maximum
+from raw_log
+where app = 'tendering' and type = 'tendering.AgreementAmended.v1'
+    and JSONExtractString(raw, 'lot_id') != '' and JSONExtractString(raw, 'maximum') != ''
     and (lane, pos) not in (select lane, pos from ledger where app = 'tendering' and kind = 'poison')
+group by lot_id

@@ -1,5 +1,5 @@
 -- Who is a member of the group, and since when?
-create or replace view establishments as
+create or replace view establishments sql security definer as
 select
     toUUIDOrZero(JSONExtractString(raw, 'establishment_id')) as establishment_id,
     argMaxIf(JSONExtractString(raw, 'name'), pos, type = 'membership.EstablishmentJoined.v1') as label,
@@ -17,7 +17,7 @@ group by establishment_id
 having label != '';
 
 -- Under which agreements may an establishment order, and on which days?
-create or replace view adhesions as
+create or replace view adhesions sql security definer as
 select
     toUUIDOrZero(JSONExtractString(raw, 'establishment_id')) as establishment_id,
     toUUIDOrZero(JSONExtractString(raw, 'agreement_id')) as agreement_id,

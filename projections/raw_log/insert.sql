@@ -9,3 +9,4 @@ select
     raw
 from {source}
 where (select max(pos) from raw_log where app = {app:String} and lane = {lane:UInt16}) = {start:UInt64}
+order by pos

@@ -1,5 +1,5 @@
 -- Who sells to the group, and who receives no orders?
-create or replace view suppliers as
+create or replace view suppliers sql security definer as
 select
     toUUIDOrZero(JSONExtractString(raw, 'supplier_id')) as supplier_id,
     argMaxIf(JSONExtractString(raw, 'name'), pos, type = 'suppliers.SupplierRegistered.v1') as label,
@@ -17,7 +17,7 @@ group by supplier_id
 having label != '';
 
 -- Which ratings were declared, and what became of them? Only verified ones count in figures.
-create or replace view ratings as
+create or replace view ratings sql security definer as
 select
     toUUIDOrZero(JSONExtractString(raw, 'supplier_id')) as supplier_id,
     toUUIDOrZero(JSONExtractString(raw, 'rating_id')) as rating_id,
