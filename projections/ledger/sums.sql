@@ -13,3 +13,5 @@ select
 from ledger
 where measure = {measure:String} /*conditions*/
 group by currency, keys
+-- Otherwise the engine turns a month of the roll-ups into days, which only one of them has, and reads every row.
+settings optimize_time_filter_with_preimage = 0

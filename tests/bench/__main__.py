@@ -1,0 +1,115 @@
+"""`make bench`: runs every measurement and writes docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from tests.bench import figures, importing, projection, rebuilding, store
+
+PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+LIBRARIES = ("eventsourcing", "chdb-core", "clickhouse-connect", "pydantic")
+Measured = dict[str, Any]
+
+
+def main() -> None:
+    """Runs what is named on the command line, or everything; only a whole run is written down."""
+    chosen = sys.argv[1:] or list(SECTIONS)
+    texts = []
+    for name in chosen:
+        measure, tell = SECTIONS[name]
+        print(f"measuring {name} …", flush=True)  # noqa: T201 - the person waits for it
+        text = tell(measure())
+        print(text, flush=True)  # noqa: T201
+        texts.append(text)
+    if chosen == list(SECTIONS):
+        PAGE.write_text(_head() + "\n".join(texts), encoding="utf-8")
+
+
+def _head() -> str:
+    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    return (
+        "# Benchmarks\n\n"
+        "Written by `make bench`. Each ratio is of two things measured in one run on one machine; absolute numbers are\n"
+        "of that machine and are there for orientation only. All data here but the SCMS file are generated.\n\n"
+        f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {platform.system()} {platform.machine()}, "
+        f"{os.cpu_count()} cores; {libraries}.\n\n"
+    )
+
+
+def _tell_store(found: Measured) -> str:
+    return (
+        "## Recording past orders against a bare loop of the library's batched save\n\n"
+        f"{found['events']:,} events of {found['orders']:,} orders, receipts included, {found['batch']} commands a "
+        "transaction, SQLite.\n\n"
+        "| | seconds | speed of recording, as a ratio |\n|---|---:|---:|\n"
+        f"| recording through commands | {found['seconds']['recorded']:.2f} | |\n"
+        f"| bare save of events that are at hand | {found['seconds']['bare']:.2f} | {found['ratio']:.2f} |\n"
+        f"| bare save of events that are made from values first | {found['seconds']['bare_and_made']:.2f} | "
+        f"{found['ratio_to_bare_and_made']:.2f} |\n"
+    )
+
+
+def _tell_projection(found: Measured) -> str:
+    return (
+        "## Projecting the log against inserting the same bytes from files with the same SQL\n\n"
+        f"{found['events']:,} events of three lines: read from the store, raw log, ledger with its roll-ups, orders, "
+        "positions checked.\n\n"
+        "| | events/s | ratio |\n|---|---:|---:|\n"
+        f"| projector | {found['projector_events_per_second']:,.0f} | {found['ratio']:.2f} |\n"
+        f"| inserts alone | {found['insert_events_per_second']:,.0f} | 1 |\n"
+    )
+
+
+def _tell_rebuilding(found: Measured) -> str:
+    rows = "\n".join(
+        f"| {size['events']:,} | {size['project_seconds']:.1f} | {size['rebuild_seconds']:.1f} | "
+        f"{size['events'] / size['rebuild_seconds']:,.0f} | {size['rss_before_mb']:.0f} | "
+        f"{size['rss_projected_mb']:.0f} | {size['rss_rebuilt_mb']:.0f} |"
+        for size in found["sizes"]
+    )
+    return (
+        "## Projection and rebuild over growing logs\n\n"
+        f"Slope of log(rebuild seconds) over log(events): {found['slope']:.2f} (1 is linear). Peak memory in MB.\n\n"
+        "| events | project, s | rebuild, s | rebuild, events/s | before | projected | rebuilt |\n"
+        "|---:|---:|---:|---:|---:|---:|---:|\n" + rows + "\n"
+    )
+
+
+def _tell_figures(found: Measured) -> str:
+    rows = "\n".join(
+        f"| {name} | {times['median_ms']:.1f} | {times['p95_ms']:.1f} | {times['ratio']:.0f} × |"
+        for name, times in found["questions"].items()
+    )
+    return (
+        f"## Headline figures over {found['rows']:,} ledger rows\n\n"
+        "| question | median, ms | p95, ms | without roll-ups it takes |\n|---|---:|---:|---:|\n" + rows + "\n"
+    )
+
+
+def _tell_importing(found: Measured) -> str:
+    return (
+        "## Import of order history\n\n"
+        f"{found['file'].capitalize()}: {found['lines']:,} lines, {found['events']:,} events.\n\n"
+        f"Import {found['import_seconds']:.1f} s ({found['events_per_second']:,.0f} events/s), "
+        f"projection {found['project_seconds']:.1f} s.\n"
+    )
+
+
+SECTIONS: dict[str, tuple[Callable[[], Measured], Callable[[Measured], str]]] = {
+    "store": (store.measure, _tell_store),
+    "projection": (projection.measure, _tell_projection),
+    "rebuilding": (rebuilding.measure, _tell_rebuilding),
+    "figures": (figures.measure, _tell_figures),
+    "importing": (importing.measure, _tell_importing),
+}
+
+
+if __name__ == "__main__":
+    main()
