@@ -18,6 +18,8 @@ from typing import Any
 import clickhouse_connect
 from filelock import FileLock, Timeout
 
+from infra.settings import Settings
+
 INSERT_SETTINGS: Mapping[str, Any] = {
     "async_insert": 0,
     # Deduplication tokens are kept for each block: a batch must be one block, and so one part.
@@ -66,17 +68,21 @@ class Analytics:
         return list(self._client.query(query, parameters=dict(parameters or {})).named_results())
 
     def command(
-        self, statement: str, parameters: Mapping[str, Any] | None = None, settings: Mapping[str, Any] | None = None
+        self,
+        statement: str,
+        parameters: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
+        body: bytes | None = None,
     ) -> None:
-        """Runs a statement that answers nothing."""
-        self._client.command(statement, parameters=dict(parameters or {}), settings=dict(settings or {}))
+        """Runs a statement that answers nothing; a server may be sent data in a body."""
+        self._client.command(statement, parameters=dict(parameters or {}), data=body, settings=dict(settings or {}))
 
-    def insert_once(self, statement: str, parameters: Mapping[str, Any], token: str) -> None:
+    def insert_once(self, statement: str, parameters: Mapping[str, Any], token: str, body: bytes | None = None) -> None:
         """Runs a guarded insert as one block under a deduplication token.
 
         Success and error both mean unknown: whoever called reads the position again.
         """
-        self.command(statement, parameters, {**INSERT_SETTINGS, "insert_deduplication_token": token})
+        self.command(statement, parameters, {**INSERT_SETTINGS, "insert_deduplication_token": token}, body)
 
     def insert_raw(self, statement: str, batch: bytes, parameters: Mapping[str, Any], token: str) -> None:
         """The guarded insert of a raw batch (RowBinary of RAW_STRUCTURE); the statement reads it as `{source}`."""
@@ -110,6 +116,29 @@ def open_embedded(folder: Path) -> Analytics:
         batch.unlink()
     client = clickhouse_connect.get_client(interface="chdb", path=str(folder / "chdb"))
     return Analytics(client, lock, folder)
+
+
+class Server(Analytics):
+    """A connection to a ClickHouse server: the same in everything but how a raw batch gets there."""
+
+    def insert_raw(self, statement: str, batch: bytes, parameters: Mapping[str, Any], token: str) -> None:
+        """The guarded insert of a raw batch, sent as the body of the request."""
+        source = f"input('{RAW_STRUCTURE.replace(chr(39), chr(92) + chr(39))}')"
+        self.insert_once(f"{statement.replace('{source}', source)} format RowBinary", parameters, token, batch)
+
+
+def open_server(settings: Settings) -> Server:
+    """The server that the settings name. Raises clickhouse_connect's OperationalError where it does not answer."""
+    return Server(
+        clickhouse_connect.get_client(
+            host=settings.clickhouse_host,
+            port=settings.clickhouse_port,
+            username=settings.clickhouse_user,
+            password=settings.clickhouse_password,
+            database=settings.clickhouse_database,
+            autogenerate_session_id=False,  # a session answers one query at a time
+        )
+    )
 
 
 def raw_batch(rows: Iterable[Sequence[Any]]) -> bytes:

@@ -21,6 +21,13 @@ class Settings(BaseSettings):
     postgres_user: str = "groupement"
     postgres_password: str = ""
     postgres_dbname: str = "{context}"
+    clickhouse_host: str = ""
+    """Where set, figures live in a ClickHouse server, else in the embedded engine."""
+    clickhouse_port: int = 8123
+    clickhouse_user: str = "projector"
+    """`projector` may write; `finance` reads what answers questions, and nothing else."""
+    clickhouse_password: str = ""
+    clickhouse_database: str = "groupement"
     lanes: int = 1
     """Lanes of a new ordering store; fixed at its creation."""
 
