@@ -15,7 +15,7 @@ OPEN = (
 
 if __name__ == "__main__":
     sys.path.insert(0, sys.argv[1])
-    import _chdb
+    import _chdb  # type: ignore[import-not-found]
 
     answer = _chdb.query(OPEN, "TSV", path=sys.argv[2])
     if answer.has_error():

@@ -87,7 +87,7 @@ def jars() -> Path:
             raise Missing(f"Apache Kafka's jars need Maven, or KAFKA_HOME; type:\n  {line_to_type(['maven'])}")
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as half:
-            arguments = ["-q", "-B", "-f", POM, "dependency:copy-dependencies", f"-DoutputDirectory={half}/jars"]
+            arguments = ["-q", "-B", "-f", str(POM), "dependency:copy-dependencies", f"-DoutputDirectory={half}/jars"]
             made = subprocess.run([maven, *arguments], capture_output=True, text=True, check=False)  # noqa: S603
             if made.returncode:
                 msg = (
@@ -119,7 +119,7 @@ def _formatted(folder: Path, java: list[str], port: int, controller: int, more: 
     properties.write_text("".join(f"{name}={value}\n" for name, value in {**SETTINGS, **places, **more}.items()))
     if not (data / "meta.properties").exists():
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-        arguments = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", properties]
+        arguments = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
         subprocess.run([*java, *arguments], cwd=folder, check=True, capture_output=True)  # noqa: S603
     return properties
 

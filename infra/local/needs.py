@@ -1,4 +1,4 @@
-"""What the tests need besides Python: PostgreSQL's server and Chromium.
+"""What the tests need besides Python: PostgreSQL's server, Chromium, and for Apache Kafka a Java runtime and Maven.
 
 Run as a script it installs what is missing from Debian's packages where the user may (root, or sudo without a
 password), and else stops with the one line to type. Needs nothing but the standard library.
@@ -31,8 +31,13 @@ def chromium() -> str | None:
 
 
 def missing() -> list[str]:
-    """Debian packages of what is not here."""
-    needs = {"postgresql": postgres_bin(), "chromium": chromium()}
+    """Debian packages of what is neither here nor named by GROUPEMENT_PG_DSN or KAFKA_HOME."""
+    needs = {
+        "postgresql": os.environ.get("GROUPEMENT_PG_DSN") or postgres_bin(),
+        "chromium": chromium(),
+        "default-jre-headless": shutil.which("java"),
+        "maven": os.environ.get("KAFKA_HOME") or shutil.which("mvn"),
+    }
     return [package for package, found in needs.items() if found is None]
 
 
