@@ -25,6 +25,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from events.currencies import CURRENCIES
+
 PARIS = ZoneInfo("Europe/Paris")
 FIRST_DAY, LAST_DAY = date(1990, 1, 1), date(2100, 12, 31)
 FIRST_YEAR = 1970
@@ -175,9 +177,19 @@ DocumentDate = Annotated[
 Instant = Annotated[AwareDatetime, AfterValidator(_utc), _text("date-time", "A moment, in UTC.")]
 """A moment, aware, kept in UTC."""
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+
+
+def _known_currency(value: str) -> str:
+    if value not in CURRENCIES:
+        msg = f"{value} is no currency of ISO 4217"
+        raise ValueError(msg)
+    return value
+
+
 Currency = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Z]{3}$"),
+    AfterValidator(_known_currency),
     WithJsonSchema({"type": "string", "pattern": "^[A-Z]{3}$", "description": "Currency of the amounts, ISO 4217."}),
 ]
 """ISO 4217 code."""

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from events.base import Amount, BusinessDate, Code, Price, Quantity, Text
-from services.history.currencies import CURRENCIES
+from events.currencies import CURRENCIES
 from services.history.mapping import DateOrigin, Numbers
 from services.history.refusals import shown
 

@@ -326,3 +326,12 @@ def test_a_schema_says_what_is_written_and_what_may_be_read() -> None:
     assert read["amount"]["pattern"] == r"^\d{1,12}(\.\d{1,2})?$"
     assert written["quantity"]["pattern"] == read["quantity"]["pattern"] == r"^\d{1,12}(\.\d{1,6})?$"
     assert TypeAdapter(SignedAmount).json_schema()["pattern"].startswith("^-?")
+
+
+def test_an_unknown_currency_is_refused_with_its_code() -> None:
+    with pytest.raises(ValidationError, match="ZZZ is no currency"):
+        TypeAdapter(Currency).validate_python("ZZZ")
+
+
+def test_currencies_that_history_knows_are_accepted() -> None:
+    assert [TypeAdapter(Currency).validate_python(code) for code in ("EUR", "USD", "FRF")] == ["EUR", "USD", "FRF"]
