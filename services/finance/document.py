@@ -15,9 +15,9 @@ Id = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 
 class Part(BaseModel):
-    """A part of the object; every key is written down here."""
+    """A part of the object. Readers ignore keys that they do not know: a later version may add one."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 class Keys(Part):
