@@ -51,8 +51,6 @@ def cut(period: Period, against: Period, today: date) -> tuple[Period, Period]:
     if not period.first <= today < period.last:
         return period, against
     months = (period.first.year - against.first.year) * 12 + period.first.month - against.first.month
-    if period.first.day == against.first.day == 1:
-        end = shift(today, -months)
-    else:
-        end = against.first + (today - period.first)
+    is_in_step = period.first.day == against.first.day
+    end = shift(today, -months) if is_in_step else against.first + (today - period.first)
     return Period(period.first, today), Period(against.first, min(against.last, end))

@@ -76,4 +76,7 @@ class FigureQuery(BaseModel):
         if any(against) and (None in (*against, self.first, self.last) or self.figure != "growth"):
             msg = "growth compares from … to with against_from … against_to: all four days, or neither of the last two"
             raise BadQuestion(msg, pointer="/against_from")
+        if self.figure == "growth" and (self.first is None) is not (self.last is None):
+            msg = "growth compares one period, from … to …, or all of them: both days, or neither"
+            raise BadQuestion(msg, pointer="/from" if self.first is None else "/to")
         return self
