@@ -84,11 +84,19 @@ def utc_now() -> datetime:
 
 
 class StoreCreated(Event):
-    """Internal: the identity of a store and its number of lanes, fixed at creation."""
+    """Internal: the identity of a store and its number of lanes, which stays for ever."""
 
     TOPIC: ClassVar[str] = "_store.StoreCreated.v1"
     epoch: UUID
     lanes: int
+
+
+class StoreRestored(StoreCreated):
+    """Internal: the store goes on from a backup, as another one: whatever followed the backup before is not here."""
+
+    TOPIC: ClassVar[str] = "_store.StoreRestored.v1"
+    former: UUID
+    """The epoch that the backup was taken in."""
 
 
 class _Overtaken(Exception):
@@ -109,13 +117,13 @@ class EventStore:
         self.epoch, self.lanes = created.epoch, created.lanes
 
     def _identity(self, lanes: int) -> StoreCreated:
-        if (created := self.first(STORE_STREAM)) is None:
+        if not (identities := self.events(STORE_STREAM)):
             event = StoreCreated(epoch=uuid4(), lanes=lanes).stamped(uuid4(), self.clock(), "system", "")
             # Another process may create the store at the same moment: its identity holds.
             with suppress(IntegrityError):
                 self.recorder.insert_events([self.mapper.to_stored_event(Recorded(STORE_STREAM, 1, event))])
-            created = self.first(STORE_STREAM)
-        return cast("StoreCreated", created)
+            identities = self.events(STORE_STREAM)
+        return cast("StoreCreated", identities[-1].event)
 
     def close(self) -> None:
         """Closes the connections to the database."""
@@ -302,7 +310,9 @@ def open_store(
             msg = f"{name}={value} skips the lock that keeps positions in commit order; unset it"
             raise UnsafeSettings(msg)
     recorder = _recorder(InfrastructureFactory.construct(environment))
-    return EventStore(context, recorder, Language([StoreCreated, CommandAccepted, *classes]), clock, lanes)
+    return EventStore(
+        context, recorder, Language([StoreCreated, StoreRestored, CommandAccepted, *classes]), clock, lanes
+    )
 
 
 def _recorder(factory: Any) -> ProcessRecorder:
