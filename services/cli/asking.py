@@ -174,7 +174,12 @@ def _print_event(context: str, entry: Entry, form: Format) -> None:
 
 
 def reconcile(ctx: typer.Context, form: options.FormatOption = Format.TABLE) -> None:
-    """Holds the ledger against a Decimal fold of the event store; exit code 1 if a cent differs."""
+    """Holds the ledger against a Decimal fold of the event store; exit code 1 if a cent differs.
+
+    Example:
+      groupement reconcile --format json
+
+    """
     with open_desk(settings_of(ctx)) as desk:
         found = desk.reconcile()
     if form is Format.JSON:
@@ -205,7 +210,13 @@ def rebuild(
     ] = False,
     form: options.FormatOption = Format.TABLE,
 ) -> None:
-    """Builds ledger and orders again beside the old ones and switches when they are equal; exit code 1 if not."""
+    """Builds ledger and orders again beside the old ones and switches when they are equal; exit code 1 if not.
+
+    Example:
+      groupement rebuild
+      groupement rebuild --from-stores
+
+    """
     with open_desk(settings_of(ctx), from_anything=from_stores) as desk:
         found = desk.rebuild(accept_changes=accept_changes, from_stores=from_stores)
     if form is Format.JSON:
