@@ -47,7 +47,9 @@ def excluded(
         "day": day.isoformat(),
         "limit": limit,
     }
-    return analytics.rows(fill("excluded.sql", (), conditions).replace("/*late*/", late), {**parameters, **more})
+    own = "and establishment_id in {establishment_ids:Array(UUID)}" if asked.establishment_ids else ""
+    text = fill("excluded.sql", (), conditions).replace("/*late*/", late).replace("/*establishments*/", own)
+    return analytics.rows(text, {**parameters, **more})
 
 
 def _counted(asked: Slice, *, only_with_baseline: bool) -> tuple[list[str], dict[str, Any]]:
