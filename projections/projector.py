@@ -116,7 +116,8 @@ class Projector:
             )
         elif (known[0]["epoch"], known[0]["lanes"]) != (store.epoch, store.lanes):
             msg = (
-                f"the projections are of another {store.context} store ({known[0]['epoch']}): run `groupement rebuild`"
+                f"the projections are of another {store.context} store ({known[0]['epoch']}): "
+                "run `groupement rebuild --from-stores`"
             )
             raise OtherStore(msg)
 

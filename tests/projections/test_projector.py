@@ -312,7 +312,7 @@ def test_projections_of_another_store_are_refused_and_left_as_they_are(tmp_path:
         before = written(analytics)
         other = store_in(tmp_path / "other")
         put(other, *orders(60))
-        with pytest.raises(OtherStore, match=r"another ordering store .* run `groupement rebuild`"):
+        with pytest.raises(OtherStore, match=r"another ordering store .* run `groupement rebuild --from-stores`"):
             catch_up(projector, other)
         assert written(analytics) == before
 
@@ -330,7 +330,7 @@ def test_a_store_that_lost_its_end_is_refused(tmp_path: Path) -> None:
         catch_up(Projector(analytics), store)
         store.close()
         shutil.copy(tmp_path / "backup.db", database)
-        with pytest.raises(BeyondTheEnd, match=r"position 7 of ordering .* end 4: .* run `groupement rebuild`"):
+        with pytest.raises(BeyondTheEnd, match=r"position 7 of ordering .* end 4: .* run `groupement rebuild"):
             catch_up(Projector(analytics), store_in(home))
 
 
