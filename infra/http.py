@@ -9,9 +9,11 @@ from __future__ import annotations
 import base64
 import binascii
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.resources import files
 from types import MappingProxyType
 from typing import Annotated, Any, Protocol, TypeVar
 from urllib.parse import urlencode
@@ -110,8 +112,11 @@ Key = Annotated[
 IfMatch = Annotated[str | None, Header(description='The ETag that was seen, "*" for whatever it is.')]
 
 
-def add_commands(router: APIRouter, routes: Iterable[Does], service: Callable[[HttpRequest], Service]) -> None:
-    """Adds a POST for each command."""
+def add_commands(
+    router: APIRouter, routes: Iterable[Does], service: Callable[[HttpRequest], Service], package: str
+) -> None:
+    """Adds a POST for each command. `examples.json` beside the routes' module holds a body for each."""
+    examples = json.loads(files(package).joinpath("examples.json").read_text(encoding="utf-8"))
     for does in routes:
         router.add_api_route(
             does.path,
@@ -122,6 +127,7 @@ def add_commands(router: APIRouter, routes: Iterable[Does], service: Callable[[H
             status_code=201 if does.creates else 200,
             response_model=Done,
             responses=REFUSED,
+            openapi_extra={"requestBody": {"content": {"application/json": {"example": examples[does.operation]}}}},
         )
 
 
@@ -212,10 +218,12 @@ def await_positions(request: HttpRequest, token: str | None) -> None:
     platform, wanted = request.app.state.platform, positions_in(token)
     if not platform.wait_for(wanted, WAIT_SECONDS):
         reached = platform.projector.positions()
-        lags = [(place, place.pos - reached.get((place.context, place.lane), 0)) for place in wanted]
-        behind = ", ".join(f"{lag} positions of {place.context}" for place, lag in lags if lag > 0)
-        message = f"after {WAIT_SECONDS:.0f} s the lists and figures are still behind by {behind}"
-        raise NotReached(message, pointer="/at_least", lag=sum(lag for _, lag in lags if lag > 0))
+        lag = sum(max(0, place.pos - reached.get((place.context, place.lane), 0)) for place in wanted)
+        names = ", ".join(f"{place.context} {place.pos}" for place in wanted)
+        message = (
+            f"after {WAIT_SECONDS:.0f} s the lists and figures have not reached {names}; {lag} positions are missing"
+        )
+        raise NotReached(message, pointer="/at_least", lag=lag)
 
 
 def at_least(

@@ -173,10 +173,10 @@ def response(request: HttpRequest, refusal: Refusal, places: list[Place] | None 
     status = status_of(kind, getattr(request.app.state, "statuses", None))
     titles: Mapping[str, str] = getattr(request.app.state, "french_titles", {})
     in_french = request.headers.get("accept-language", "").lower().startswith("fr") and slug(kind) in titles
-    in_path = refusal.pointer.removeprefix("/") in request.path_params
+    name = refusal.pointer.removeprefix("/").partition("/")[0]
     place = Place(
         pointer=refusal.pointer,
-        where="path" if in_path else "body",
+        where="path" if name in request.path_params else "query" if name in request.query_params else "body",
         detail=refusal.detail,
         rule=kind.rule,
         remedy=kind.remedy,

@@ -21,7 +21,7 @@ from projections.agreements.reader import Agreements
 from projections.establishments.reader import Establishments
 from projections.ledger.sums import Slice, sums
 from projections.orders.reader import Orders
-from projections.projector import TABLES, Projector
+from projections.projector import TABLES, Projector, rows_sql
 from projections.rebuild import rebuild, start_over
 from projections.suppliers.reader import Suppliers
 from services.finance.app import Finance
@@ -158,9 +158,14 @@ class Platform:
         """Waits until the projections have come to these positions; False where they have not in time."""
         deadline = time.monotonic() + seconds
         while True:
-            # Of every table: a list may be a moment behind the ledger.
-            tables = [self.projector.positions(table) for table in TABLES]
-            if all(reached.get((p.context, p.lane), 0) >= p.pos for reached in tables for p in positions):
+            # Of every table that takes the context in: a list may be a moment behind the ledger.
+            tables = {table: self.projector.positions(table) for table in TABLES}
+            if all(
+                reached.get((p.context, p.lane), 0) >= p.pos
+                for table, reached in tables.items()
+                for p in positions
+                if rows_sql(table, p.context) is not None
+            ):
                 return True
             if time.monotonic() >= deadline:
                 return False

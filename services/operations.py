@@ -17,6 +17,7 @@ from infra.http import LARGEST_PAGE, PAGE, REFUSED, Cursor, cursor_of, link_next
 from infra.log import BeyondTheEnd, Entry, Log, Mark
 from infra.problems import TokenUnreadable
 from services.embedded import Platform
+from services.finance.api import in_short
 
 router = APIRouter(tags=["operations"])
 public = APIRouter(tags=["health"])
@@ -153,7 +154,7 @@ class Health(Value):
 def health(request: HttpRequest) -> Health:
     """Whether the process answers, and whether figures are whole."""
     finance = request.app.state.platform.finance
-    incomplete = finance.incomplete()
+    incomplete = in_short(finance.incomplete())
     poison = sum(problem["kind"] == "poison" for problem in incomplete or ())
     return Health(poison=poison, incomplete=incomplete, positions=finance.positions())
 

@@ -56,6 +56,15 @@ Orders, framework agreements, suppliers and their CSR ratings, and figures that 
 - Refusals are problem details (RFC 9457) whose types are explained under `/problems`.
 - Amounts, prices and quantities are decimal strings; a JSON number with a point is refused.
 """
+TAGS = {
+    "orders": "What establishments order, receive, and are billed.",
+    "agreements": "Framework agreements: lots, prices, maxima, reference prices.",
+    "establishments": "Members of the group, and what they may order under.",
+    "suppliers": "Who sells to the group, and how their social responsibility is rated.",
+    "figures": "Volume, growth, savings and CSR, the events behind them, and the proof.",
+    "operations": "Events as stored, and projections made anew.",
+    "health": "Alive, and ready.",
+}
 
 
 class NotLoopback(Refusal):
@@ -167,7 +176,8 @@ def _mark(router: APIRouter) -> None:
     """Writes who may use an operation into its documentation. Raises KeyError for one that is not in the table."""
     for route in router.routes:
         if isinstance(route, APIRoute):
-            route.openapi_extra = {"x-roles": {role.value: reach for role, reach in access.REACH[route.name].items()}}
+            roles = {role.value: reach for role, reach in access.REACH[route.name].items()}
+            route.openapi_extra = {**(route.openapi_extra or {}), "x-roles": roles}
 
 
 def _document(app: FastAPI) -> dict[str, Any]:
@@ -178,7 +188,9 @@ def _document(app: FastAPI) -> dict[str, Any]:
             summary=app.summary,
             description=app.description,
             routes=app.routes,
-            tags=[{"name": tag} for tag in ("orders", "agreements", "establishments", "suppliers", "figures")],
+            tags=[{"name": name, "description": text} for name, text in TAGS.items()],
+            servers=[{"url": "/", "description": "this server"}],
+            license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         )
         reference = "#/components/schemas/{model}"
         problem = problems.Problem.model_json_schema(ref_template=reference, mode="serialization")

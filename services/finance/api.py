@@ -55,6 +55,16 @@ def _question(request: HttpRequest, who: Caller, figure: FigureName, asked: Any)
     return query if who.scope is None else query.model_copy(update={"establishment": _own(who.scope, query)})
 
 
+def _shown(who: Caller, document: dict[str, Any]) -> dict[str, Any]:
+    """The document as the caller may see it: what makes figures incomplete may be somebody else's."""
+    return document if who.scope is None else {**document, "incomplete": in_short(document["incomplete"])}
+
+
+def in_short(incomplete: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+    """Why figures are not whole, without the values that could not be read."""
+    return incomplete and [{**problem, "detail": problem["detail"].partition(":")[0]} for problem in incomplete]
+
+
 def _own(own: UUID, query: FigureQuery) -> tuple[UUID, ...]:
     for n, asked in enumerate(query.establishment):
         if asked != own:
@@ -71,7 +81,7 @@ def read_figure(
     request: HttpRequest, who: CallerOf, figure: FigureName, asked: Annotated[FigureParameters, Query()]
 ) -> Response | dict[str, Any]:
     """A figure with its method, its position and its rows; as CSV, the rows."""
-    document = _finance(request).figure(_question(request, who, figure, asked))
+    document = _shown(who, _finance(request).figure(_question(request, who, figure, asked)))
     wants_csv = asked.format == "csv" or (asked.format is None and CSV in request.headers.get("accept", ""))
     return Response(as_csv(document), media_type=CSV) if wants_csv else document
 
@@ -81,7 +91,7 @@ def explain_figure(
     request: HttpRequest, who: CallerOf, figure: FigureName, asked: Annotated[ExplainParameters, Query()]
 ) -> dict[str, Any]:
     """The events behind a figure, and those left out with the reason."""
-    return _finance(request).explain(_question(request, who, figure, asked), asked.limit)
+    return _shown(who, _finance(request).explain(_question(request, who, figure, asked), asked.limit))
 
 
 @router.get("/reconcile", responses=REFUSED)

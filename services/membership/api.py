@@ -92,7 +92,7 @@ def _establishments(request: HttpRequest) -> Establishments:
     return found
 
 
-add_commands(router, COMMANDS, _membership)
+add_commands(router, COMMANDS, _membership, "services.membership")
 
 
 @router.get("/establishments", dependencies=[AT_LEAST], responses=REFUSED)

@@ -116,7 +116,7 @@ def _orders(request: HttpRequest) -> Orders:
     return found
 
 
-add_commands(router, COMMANDS, _ordering)
+add_commands(router, COMMANDS, _ordering, "services.ordering")
 
 
 @router.get("", dependencies=[AT_LEAST], responses=REFUSED)

@@ -91,7 +91,7 @@ def _list(request: HttpRequest) -> SupplierList:
     return found
 
 
-add_commands(router, COMMANDS, _suppliers)
+add_commands(router, COMMANDS, _suppliers, "services.suppliers")
 
 
 @router.get("", dependencies=[AT_LEAST], responses=REFUSED)

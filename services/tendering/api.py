@@ -102,7 +102,7 @@ def _agreements(request: HttpRequest) -> Agreements:
     return found
 
 
-add_commands(router, COMMANDS, _tendering)
+add_commands(router, COMMANDS, _tendering, "services.tendering")
 
 
 @router.get("", dependencies=[AT_LEAST], responses=REFUSED)

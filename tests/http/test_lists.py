@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import time
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from infra import http
 from infra.http import cursor_of, position_token, positions_in
-from infra.request import Position
-from tests.http.world import World
+from infra.request import Position, Request
+from services.ordering.commands import WithdrawOrder
+from tests.http.world import TODAY, World
 
 
 def pages(world: World, who: str, path: str) -> list[list[dict[str, Any]]]:
@@ -67,7 +68,8 @@ def test_lists_that_are_at_hand_are_paged_alike(world: World, path: str) -> None
 )
 def test_a_cursor_of_no_page_is_refused(world: World, path: str, cursor: str) -> None:
     answer = world.get("admin", f"{path}?cursor={cursor}")
-    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/cursor")
+    place = answer.json()["errors"][0]
+    assert (answer.status_code, place["where"], place["pointer"]) == (400, "query", "/cursor")
 
 
 def test_a_list_asked_for_a_position_contains_the_change(world: World) -> None:
@@ -122,3 +124,11 @@ def test_the_events_of_one_aggregate_are_read_as_stored(world: World) -> None:
     rows = world.get("auditor", f"/events?id={order_id}").json()["rows"]
     assert [row["type"] for row in rows] == ["ordering.OrderSubmitted.v1", "ordering.OrderLineReceived.v1"]
     assert rows[0]["data"]["lines"][0]["amount"] == "95.00"
+
+
+def test_what_is_internal_to_a_service_is_not_shown(world: World) -> None:
+    key, body = uuid4(), world.order_body()
+    world.post("officer", "/orders", body, key=key)
+    receipt = Request(WithdrawOrder(order_id=key, withdrawn_on=TODAY, reason="x"), key, "u", world.own).receipt_stream()
+    assert world.platform.ordering.store.events(receipt)
+    assert world.get("admin", f"/events?id={receipt}").json()["rows"] == []

@@ -10,9 +10,14 @@ from importlib.resources import files
 
 import pytest
 
+from infra.http import KEY, SCOPE, SUBJECT, Does, body_of
 from infra.problems import refusals, slug
+from services.membership import api as membership
+from services.ordering import api as ordering
 from services.pages.catalogue import as_html
 from services.pages.routes import ASSETS
+from services.suppliers import api as suppliers
+from services.tendering import api as tendering
 from tests.http.world import World
 
 PAGES = ["/", "/docs", "/catalogue", "/problems", "/problems/ceiling-exceeded"]
@@ -91,9 +96,9 @@ def test_every_link_leads_somewhere(world: World, path: str) -> None:
 def test_what_is_vendored_is_what_the_manifest_says() -> None:
     folder = files("services.pages.vendor")
     manifest = json.loads(folder.joinpath("manifest.json").read_text("utf-8"))
-    listed = {}
+    listed: dict[str, str] = {}
     for package in manifest:
-        assert package["name"] and package["version"] and package["licence"]
+        assert all(package[part] for part in ("name", "version", "licence"))
         listed |= {name: file["sha256"] for name, file in package["files"].items()}
     here = {
         file.name: file for file in folder.iterdir() if file.name not in ("manifest.json", "__init__.py", "__pycache__")
@@ -145,3 +150,21 @@ def test_the_documented_api_is_openapi_3_1_with_its_problems(world: World) -> No
         "name": "Idempotency-Key",
         "required": True,
     }
+
+
+COMMANDS = [
+    (does, api.__name__.split(".")[1]) for api in (membership, ordering, suppliers, tendering) for does in api.COMMANDS
+]
+
+
+@pytest.mark.parametrize(("does", "context"), COMMANDS, ids=lambda value: getattr(value, "operation", value))
+def test_a_command_has_an_example_that_is_valid(does: Does, context: str) -> None:
+    examples = json.loads(files(f"services.{context}").joinpath("examples.json").read_text("utf-8"))
+    assert examples.keys() == {other.operation for other, its_context in COMMANDS if its_context == context}
+    body_of(does.command, does.sources()).model_validate(examples[does.operation])
+
+
+def test_a_field_of_a_command_comes_from_one_place_that_exists() -> None:
+    for does, _ in COMMANDS:
+        assert does.sources().keys() <= does.command.model_fields.keys()
+        assert set(does.sources().values()) <= {KEY, SCOPE, SUBJECT, *does.parameters()}

@@ -20,7 +20,7 @@ from services.web import AddressTaken, NotLoopback, check_loopback, listening
 from tests.http.serving import served
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "8.8.8.8"])  # noqa: S104 - what is refused
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "8.8.8.8"])
 def test_an_address_that_others_reach_is_refused(host: str) -> None:
     with pytest.raises(NotLoopback):
         check_loopback(host)

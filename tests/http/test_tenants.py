@@ -135,3 +135,23 @@ def test_two_tenants_may_use_the_same_key(world: World) -> None:
     theirs = world.client.post("/api/v1/orders", json=body, headers=headers)
     assert (mine.status_code, theirs.status_code) == (201, 201)
     assert mine.json()["id"] != theirs.json()["id"]
+
+
+def test_what_could_not_be_read_is_shown_to_those_who_may_read_everything(world: World) -> None:
+    poison = [
+        {
+            "kind": "poison",
+            "context": "ordering",
+            "lane": 0,
+            "position": 9,
+            "detail": 'ordering.X.v1: "3 M" is no amount',
+        }
+    ]
+    short = [{**poison[0], "detail": "ordering.X.v1"}]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.platform.finance, "incomplete", lambda: poison)
+        for path in ("/figures/volume", "/explain/volume"):
+            assert world.get("finance", path).json()["incomplete"] == poison
+            assert world.get("officer", path).json()["incomplete"] == short
+        assert world.client.get("/health").json()["incomplete"] == short
+        assert world.client.get("/health").json()["poison"] == 1
