@@ -79,7 +79,7 @@ class Counts:
 def sums(analytics: Analytics, by: Sequence[str], asked: Slice) -> list[Sums]:
     """The sums of a slice, one for each currency and combination of keys, unsorted."""
     found: dict[tuple[str, tuple[str, ...]], Sums] = {}
-    for conditions, parameters in _parts(asked):
+    for conditions, parameters in parts(asked):
         for row in analytics.rows(fill("sums.sql", by, conditions), parameters):
             one = _sums(row)
             key = (one.currency, one.keys)
@@ -100,7 +100,7 @@ def item_labels(analytics: Analytics, items: Iterable[str]) -> dict[str, str]:
     return {row["item"]: row["label"] for row in rows}
 
 
-def _parts(asked: Slice) -> list[tuple[list[str], dict[str, Any]]]:
+def parts(asked: Slice) -> list[tuple[list[str], dict[str, Any]]]:
     """One query, or as known at an instant two: whole months of knowledge, and the rows of the instant's own month."""
     conditions, parameters = conditions_of(asked)
     if asked.as_of is None:
