@@ -45,14 +45,18 @@ class BeyondTheEnd(Exception):
 
 
 class Log:
-    """Reads a store's log from a reader's marks on. Gaps in positions are normal: rolled-back transactions."""
+    """Reads a store's log from a reader's marks on. Gaps in positions are normal: rolled-back transactions.
 
-    def __init__(self, store: EventStore, marks: Mapping[int, Mark] | None = None) -> None:
+    A reader that also knows how far it has `read`, past events that were not for it, need not look at them again.
+    """
+
+    def __init__(self, store: EventStore, marks: Mapping[int, Mark] | None = None, read: int | None = None) -> None:
         self._store = store
         self._marks = {lane: (marks or {}).get(lane, Mark()) for lane in range(store.lanes)}
-        self._read = min(mark.pos for mark in self._marks.values())
+        self.read = min(mark.pos for mark in self._marks.values()) if read is None else read
+        """Position of the last event looked at, internal ones included."""
         end = store.last_pos()
-        if (furthest := max(mark.pos for mark in self._marks.values())) > end:
+        if (furthest := max(self.read, *(mark.pos for mark in self._marks.values()))) > end:
             msg = (
                 f"position {furthest} of {store.context} is beyond the store's end {end}: "
                 "the projections belong to another store; run `groupement rebuild`"
@@ -61,12 +65,12 @@ class Log:
 
     def page(self, limit: int = PAGE) -> list[Entry] | None:
         """The next entries, perhaps none of a page of internal events; None at the end of the log."""
-        found = self._store.recorder.select_notifications(self._read, limit, inclusive_of_start=False)
+        found = self._store.recorder.select_notifications(self.read, limit, inclusive_of_start=False)
         if not found:
             return None
         entries = []
         for stored in found:
-            self._read = stored.id
+            self.read = stored.id
             if is_internal(stored):
                 continue
             stream_id = cast("UUID", stored.originator_id)
