@@ -1,6 +1,7 @@
 """A ClickHouse server on this machine, over HTTP: the engine of chdb-core in a child of ours (docs/adr/0006).
 
-For tests and for `make full`: production runs ClickHouse's own server, with the same users.
+For tests and for `make full`: production runs ClickHouse's own server, with the same users. Asked to stop it ends at
+once, as by a kill: what was inserted is on disk, and the engine's own way waits five seconds for idle connections.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ import importlib.util
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from infra.local.process import Process, free_port
+from infra.local.process import NotReady, Process, free_port
 
 CHILD = Path(__file__).with_name("clickhouse_child.py")
 USERS = Path(__file__).parents[1] / "clickhouse-users.xml"
@@ -44,6 +45,9 @@ OPENING = """<clickhouse>
 </clickhouse>
 """
 """The engine opens itself as `default`, without a password: it may ask what opens the server, and nothing after."""
+WHAT_TO_DO = (
+    "the engine in chdb-core does not start as a server; where a new version closed that door, see docs/adr/0006"
+)
 
 User = Literal["projector", "finance"]
 
@@ -57,13 +61,22 @@ class ClickHouse:
     """A server, and how to reach it."""
 
     port: int
-    passwords: dict[User, str]
+    passwords: Mapping[User, str]
     process: Process
+
+    def settings(self, user: User) -> dict[str, Any]:
+        """What `infra.settings.Settings` takes to reach it as a user."""
+        return {
+            "clickhouse_host": "127.0.0.1",
+            "clickhouse_port": self.port,
+            "clickhouse_user": user,
+            "clickhouse_password": self.passwords[user],
+        }
 
 
 @contextlib.contextmanager
 def running(folder: Path, port: int | None = None) -> Iterator[ClickHouse]:
-    """A server on a folder, which keeps the data. Raises DoorClosed, PortInUse, NotReady."""
+    """A server on a folder, which keeps the data. Raises DoorClosed, PortInUse."""
     port = port or free_port()
     passwords: dict[User, str] = {"projector": secrets.token_urlsafe(), "finance": secrets.token_urlsafe()}
     opening = folder / "users.d" / "opening.xml"
@@ -78,9 +91,11 @@ def running(folder: Path, port: int | None = None) -> Iterator[ClickHouse]:
         {"ClickHouse": port},
         lambda: _answers(port),
         {f"GROUPEMENT_{user.upper()}_PASSWORD": password for user, password in passwords.items()},
-        goodbye=None,
     )
-    process.start()
+    try:
+        process.start()
+    except NotReady as error:
+        raise DoorClosed(f"{WHAT_TO_DO}\n{error}") from error
     try:
         yield ClickHouse(port, passwords, process)
     finally:
@@ -93,7 +108,7 @@ def _engine() -> Path:
     for folder in (package and package.submodule_search_locations) or ():
         if any(Path(folder).glob("_chdb*.so")):
             return Path(folder)
-    raise DoorClosed("chdb-core no longer has a module _chdb: see docs/adr/0006 for what to do")
+    raise DoorClosed(f"{WHAT_TO_DO}: there is no module _chdb")
 
 
 def _answers(port: int) -> bool:

@@ -60,8 +60,8 @@ class Process:
     """On top of ours."""
     account: Mapping[str, Any] = field(default_factory=dict)
     """`user`, `group` and `extra_groups` of subprocess.Popen, where it may not be ours."""
-    goodbye: signal.Signals | None = signal.SIGTERM
-    """What asks it to end; None: the end of its input does."""
+    goodbye: signal.Signals = signal.SIGTERM
+    """What asks it to end."""
     patience: float = 60
     """Seconds that it may take to get ready, and to end."""
     _running: subprocess.Popen[bytes] | None = None
@@ -102,10 +102,7 @@ class Process:
         """Asks it to end, and kills it where it does not in time."""
         if self._running is None:
             return
-        if self.goodbye is None:
-            _close(self._running)
-        else:
-            self._running.send_signal(self.goodbye)
+        self._running.send_signal(self.goodbye)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._running.wait(self.patience)
         self.kill()
@@ -114,8 +111,10 @@ class Process:
         """Ends it and its children at once, as a loss of power would."""
         if self._running is None:
             return
-        self._signal(signal.SIGKILL)
+        pids = self._signal(signal.SIGKILL)
         self._running.wait()
+        while any(map(_is_alive, pids)):  # its children are not ours to wait for
+            time.sleep(0.001)
         _close(self._running)
         if self._leash is not None:
             self._leash.kill()
@@ -136,14 +135,17 @@ class Process:
     def _pid_file(self) -> Path:
         return self.folder / f"{self.name}.pid"
 
-    def _signal(self, number: signal.Signals) -> None:
+    def _signal(self, number: signal.Signals) -> list[int]:
+        """Sends it to all of them; returns who they are."""
         if self._running is None:
-            return
-        leader, is_gone = self._running.pid, self._running.poll() is not None
-        for pid in family(leader):
+            return []
+        leader, *others = family(self._running.pid)
+        # A pid that was waited for may be another's by now.
+        pids = others if self._running.poll() is not None else [leader, *others]
+        for pid in pids:
             with contextlib.suppress(ProcessLookupError):
-                if pid != leader or not is_gone:  # a pid that was waited for may be another's by now
-                    os.kill(pid, number)
+                os.kill(pid, number)
+        return pids
 
     def _wait(self) -> None:
         process, until = self._running, time.monotonic() + self.patience
@@ -166,6 +168,12 @@ def family(leader: int) -> list[int]:
             parents[pid], groups[pid] = int(after_name[1]), int(after_name[2])
     others = parents.keys() - {leader}
     return [leader, *(pid for pid in others if groups[pid] == leader or _descends(pid, leader, parents))]
+
+
+def _is_alive(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
 
 
 def _descends(pid: int, leader: int, parents: Mapping[int, int]) -> bool:
