@@ -65,11 +65,13 @@ def progress() -> Iterator[Step]:
 
 def tell_refusal(refusal: Refusal) -> None:
     """A refusal with its place, its rule and what to do."""
-    err.print(f"[bold red]{type(refusal).__name__}[/bold red]: {_plain(refusal.detail)}", highlight=False)
+    err.print(
+        f"[bold red]{type(refusal).__name__}[/bold red]: {_plain(refusal.detail)}", highlight=False, soft_wrap=True
+    )
     if refusal.pointer:
-        err.print(f"  where: {_plain(refusal.pointer)}", highlight=False)
-    err.print(f"  rule:  {_plain(refusal.rule)}", highlight=False)
-    err.print(f"  do:    {_plain(refusal.remedy)}", highlight=False)
+        err.print(f"  where: {_plain(refusal.pointer)}", highlight=False, soft_wrap=True)
+    err.print(f"  rule:  {_plain(refusal.rule)}", highlight=False, soft_wrap=True)
+    err.print(f"  do:    {_plain(refusal.remedy)}", highlight=False, soft_wrap=True)
 
 
 def tell_invalid(error: ValidationError, names: dict[str, str] | None = None) -> None:
@@ -77,12 +79,16 @@ def tell_invalid(error: ValidationError, names: dict[str, str] | None = None) ->
     for one in error.errors():
         place = ".".join(str(part) for part in one["loc"])
         option = (names or {}).get(place.split(".")[0], place)
-        err.print(f"[bold red]{option}[/bold red]: {_plain(str(one['input']))}: {_plain(one['msg'])}", highlight=False)
+        err.print(
+            f"[bold red]{option}[/bold red]: {_plain(str(one['input']))}: {_plain(one['msg'])}",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def tell_trouble(message: str) -> None:
     """Something that is not the user's to decide."""
-    err.print(f"[bold red]groupement[/bold red]: {_plain(message)}", highlight=False)
+    err.print(f"[bold red]groupement[/bold red]: {_plain(message)}", highlight=False, soft_wrap=True)
 
 
 def _plain(text: Any) -> str:

@@ -102,11 +102,24 @@ class ServerDesk:
                 document: Document = json.load(answer)
                 return document
         except urllib.error.HTTPError as error:
-            problem = json.loads(error.read() or b"{}")
-            raise ServerSaysNo(problem.get("detail") or f"{error.code} {error.reason}") from error
+            raise _refusal(error) from error
         except urllib.error.URLError as error:
             msg = f"{self._url} does not answer: {error.reason}"
             raise ServerSaysNo(msg) from error
+
+
+def _refusal(error: urllib.error.HTTPError) -> ServerSaysNo:
+    """The server's problem, told with the rule and the remedy that it states."""
+    try:
+        problem = json.loads(error.read())
+    except ValueError:
+        return ServerSaysNo(f"{error.code} {error.reason}")
+    place = (problem.get("errors") or [{}])[0]
+    refusal = ServerSaysNo(problem.get("detail", str(error)), pointer=place.get("pointer", ""))
+    for name in ("rule", "remedy"):
+        if text := place.get(name):
+            setattr(refusal, name, text)
+    return refusal
 
 
 def _parameters(query: FigureQuery) -> str:

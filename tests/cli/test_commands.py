@@ -174,6 +174,7 @@ def test_while_a_server_holds_the_folder_the_command_asks_it(run: Run, served: s
 def test_refusals_of_the_server_are_told_like_ones_of_this_process(run: Run, served: str) -> None:
     refused = run("figures", "growth", "--by", "year", "--from", "2022-01-01", "--to", "2022-12-31", expect=1)
     assert "leave out --by" in refused.stderr
+    assert "each key once, and one kind of period" in refused.stderr, "the rule is the refusal's own"
 
 
 def test_a_token_of_this_machine_opens_its_server(run: Run, served: str) -> None:
