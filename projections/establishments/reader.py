@@ -48,12 +48,12 @@ class Establishments:
         return [EstablishmentRow(**{**row, **{name: row[name] or None for name in optional}}) for row in rows]
 
     def adhesions(self, establishment_id: UUID | None = None, agreement_id: UUID | None = None) -> list[AdhesionRow]:
-        """The adhesions of an establishment, or to an agreement, or all."""
+        """The adhesions of an establishment, or to an agreement, or all: a row for each period."""
         rows = self._analytics.rows(
             "select establishment_id, agreement_id, valid_from, valid_to from adhesions "
             "where (isNull({establishment:Nullable(UUID)}) or establishment_id = {establishment:Nullable(UUID)}) "
             "and (isNull({agreement:Nullable(UUID)}) or agreement_id = {agreement:Nullable(UUID)}) "
-            "order by establishment_id, agreement_id",
+            "order by establishment_id, agreement_id, valid_from",
             {
                 "establishment": str(establishment_id) if establishment_id else None,
                 "agreement": str(agreement_id) if agreement_id else None,

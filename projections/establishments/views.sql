@@ -16,18 +16,25 @@ where app = 'membership' and type in (
 group by establishment_id
 having label != '';
 
--- Under which agreements may an establishment order, and on which days?
-create or replace view adhesions sql security definer as
+-- Under which agreements may an establishment order, and on which days? A period for each grant, cut by what ended it.
+create or replace view adhesions as
 select
-    toUUIDOrZero(JSONExtractString(raw, 'establishment_id')) as establishment_id,
-    toUUIDOrZero(JSONExtractString(raw, 'agreement_id')) as agreement_id,
-    argMaxIf(JSONExtractString(raw, 'valid_from'), pos, type = 'membership.AdhesionGranted.v1') as valid_from,
-    argMaxIf(JSONExtractString(raw, 'valid_to'), pos, type = 'membership.AdhesionGranted.v1') as granted_to,
-    maxIf(pos, type = 'membership.AdhesionGranted.v1') as granted_at,
-    argMaxIf(JSONExtractString(raw, 'ended_on'), pos, type = 'membership.AdhesionEnded.v1') as ended_on,
-    maxIf(pos, type = 'membership.AdhesionEnded.v1') as ended_at,
-    if(ended_at > granted_at, ended_on, granted_to) as valid_to
-from raw_log
-where app = 'membership' and type in ('membership.AdhesionGranted.v1', 'membership.AdhesionEnded.v1')
-    and (lane, pos) not in (select lane, pos from ledger where app = 'membership' and kind = 'poison')
-group by establishment_id, agreement_id
+    establishment_id, agreement_id, granted.2 as valid_from,
+    -- The first of the days on which it was ended after the grant, if any.
+    arraySort(arrayMap(e -> e.2, arrayFilter(e -> e.1 > granted.1, ends)))[1] as ended_on,
+    if(ended_on != '' and (granted.3 = '' or ended_on < granted.3), ended_on, granted.3) as valid_to
+from
+(
+    select
+        toUUIDOrZero(JSONExtractString(raw, 'establishment_id')) as establishment_id,
+        toUUIDOrZero(JSONExtractString(raw, 'agreement_id')) as agreement_id,
+        groupArrayIf((pos, JSONExtractString(raw, 'valid_from'), JSONExtractString(raw, 'valid_to')),
+            type = 'membership.AdhesionGranted.v1') as grants,
+        groupArrayIf((pos, JSONExtractString(raw, 'ended_on')), type = 'membership.AdhesionEnded.v1') as ends
+    from raw_log
+    where app = 'membership' and type in ('membership.AdhesionGranted.v1', 'membership.AdhesionEnded.v1')
+        and (lane, pos) not in (select lane, pos from ledger where app = 'membership' and kind = 'poison')
+    group by establishment_id, agreement_id
+)
+array join grants as granted
+where valid_to = '' or valid_from <= valid_to
