@@ -354,6 +354,7 @@ def test_each_period_of_an_adhesion_is_shown_as_it_was_cut(network: Network) -> 
         network.platform.catch_up()
         found = network.platform.read.establishments.adhesions(centre, agreement.agreement_id)
         state, _ = network.platform.membership.store.state(centre, evolve)
+        assert state is not None
         assert [(one.valid_from, one.valid_to or date.max) for one in found] == sorted(
             state.adhesions[agreement.agreement_id]
         )
