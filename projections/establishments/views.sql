@@ -17,7 +17,7 @@ group by establishment_id
 having label != '';
 
 -- Under which agreements may an establishment order, and on which days? A period for each grant, cut by what ended it.
-create or replace view adhesions as
+create or replace view adhesions sql security definer as
 select
     establishment_id, agreement_id, granted.2 as valid_from,
     -- The first of the days on which it was ended after the grant, if any.

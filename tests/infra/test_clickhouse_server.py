@@ -32,7 +32,7 @@ from tests.demo.facts import SMALL
 from tests.projections.engine import catch_up, engine_in, store_in, undisturbed, written
 
 pytestmark = pytest.mark.full
-EVENTS = 6_000
+EVENTS = 3_000
 QUESTIONS = [
     FigureQuery(figure="volume", by=("year", "establishment")),
     FigureQuery(figure="volume", by=("month",), measure="ordered", as_of="2025-06-30"),
@@ -118,14 +118,14 @@ def test_rows_sums_and_positions_are_those_of_the_embedded_engine(
 
 def test_a_step_is_one_part_in_each_table(analytics: Server, tmp_path: Path) -> None:
     store = store_in(tmp_path)
-    fill(store, 30_000)
-    assert catch_up(Projector(analytics), store) == [30_000]
+    fill(store, 20_000)
+    assert catch_up(Projector(analytics), store) == [20_000]
     parts = analytics.rows(
         "select table, count() as parts, sum(rows) as rows from system.parts "
         "where active and table in ('raw_log', 'ledger_g1', 'orders_g1') group by table"
     )
     assert {row["table"]: (row["parts"], row["rows"]) for row in parts} == {
-        "raw_log": (1, 30_000), "ledger_g1": (1, 90_000), "orders_g1": (1, 30_001),
+        "raw_log": (1, 20_000), "ledger_g1": (1, 60_000), "orders_g1": (1, 20_001),
     }  # fmt: skip
 
 
@@ -199,7 +199,7 @@ def test_projectors_at_once_with_steps_of_different_length_write_each_event_once
 def test_killed_between_steps_the_server_has_what_it_had_and_the_projector_goes_on(
     tmp_path: Path, log_of_orders: EventStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("projections.projector.STEP_EVENTS", 2_500)
+    monkeypatch.setattr("projections.projector.STEP_EVENTS", 1_200)
     with clickhouse.running(tmp_path / "server") as server:
         analytics = open_server(Settings(**server.settings("projector")))
         steps = Projector(analytics).catch_up(log_of_orders)
