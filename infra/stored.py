@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -73,80 +73,8 @@ class Fault(NamedTuple):
     detail: str
 
 
-class Stored(Protocol):
-    """The table of one store, as it was at one moment."""
-
-    def page(self, after: int, limit: int = PAGE) -> list[Row]:
-        """The rows after a position, in the order of positions. Raises Damaged."""
-
-    def stream(self, stream_id: UUID) -> list[Row]:
-        """The rows of a stream, found as the services find them. Raises Damaged."""
-
-    def end(self) -> tuple[int, int]:
-        """The last position, 0 in an empty store, and how many rows there are. Raises Damaged."""
-
-    def faults(self) -> list[Fault]:
-        """What is wrong with the file around the rows: its structure, and the index that streams are read by."""
-
-
-def pages(stored: Stored, after: int = BEFORE_ALL) -> Iterator[list[Row]]:
-    """The rows after a position. Raises Damaged."""
-    while page := stored.page(after):
-        yield page
-        after = page[-1].position
-
-
-def identities(stored: Stored) -> list[Identity]:
-    """Every epoch of a store, the one in force last. Raises Damaged, UnreadableEvent."""
-    found = []
-    for row in stored.stream(STORE_STREAM):
-        event = LANGUAGE.load(row.name, row.raw)
-        if isinstance(event, StoreCreated):
-            found.append(Identity(event.epoch, event.lanes, row.position))
-    if not found:
-        msg = "the store does not say which one it is"
-        raise UnreadableEvent(msg)
-    return found
-
-
-@contextmanager
-def open_stored(environment: Mapping[str, str]) -> Iterator[Stored]:
-    """The table of the store that the library's variables name. Raises NoStore."""
-    if environment["PERSISTENCE_MODULE"].endswith("sqlite"):
-        path = Path(environment["SQLITE_DBNAME"])
-        if not path.exists():
-            msg = f"there is no store at {path}"
-            raise NoStore(msg)
-        with closing(_read_only(path)) as connection:
-            yield SqliteTable(connection)
-        return
-    try:
-        connecting = psycopg.connect(conninfo(environment))
-    except psycopg.OperationalError as error:
-        msg = f"no store answers at {environment['POSTGRES_HOST']}: {error}"
-        raise NoStore(msg) from error
-    with connecting as connected:
-        yield PostgresTable(connected)
-
-
-def _read_only(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
-
-
-def conninfo(environment: Mapping[str, str], dbname: str | None = None) -> str:
-    """How psycopg and PostgreSQL's own tools reach a store's database, or another one of its server."""
-    return psycopg.conninfo.make_conninfo(
-        host=environment["POSTGRES_HOST"],
-        port=environment["POSTGRES_PORT"],
-        user=environment["POSTGRES_USER"],
-        password=environment["POSTGRES_PASSWORD"] or None,
-        dbname=dbname or environment["POSTGRES_DBNAME"],
-        connect_timeout=environment["POSTGRES_CONNECT_TIMEOUT"],
-    )
-
-
 class SqliteTable:
-    """A store in an SQLite file: positions are rowids, which a VACUUM would renumber and a copy of pages keeps."""
+    """A store in an SQLite file: positions are rowids, which a VACUUM may change and a copy of pages keeps."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
@@ -215,6 +143,9 @@ class PostgresTable:
         sql = "select coalesce(max(notification_id), 0), count(*) from stored_events"
         try:
             last, rows = self.connection.execute(sql).fetchone() or (0, 0)
+        except psycopg.errors.UndefinedTable as error:
+            msg = f"the database {self.connection.info.dbname} holds no store"
+            raise NoStore(msg) from error
         except psycopg.DatabaseError as error:
             raise Damaged(0, str(error)) from error
         return last, rows
@@ -229,4 +160,64 @@ class PostgresTable:
             found = self.connection.execute(sql, values, binary=True).fetchall()
         except psycopg.DatabaseError as error:
             raise Damaged(after, str(error)) from error
-        return [Row(position, stream.hex, version, name, bytes(raw)) for position, stream, version, name, raw in found]
+        return [Row(position, stream.hex, version, name, raw) for position, stream, version, name, raw in found]
+
+
+Stored = SqliteTable | PostgresTable
+"""The table of one store, as it was at the first question."""
+
+
+def pages(stored: Stored, after: int = BEFORE_ALL) -> Iterator[list[Row]]:
+    """The rows after a position. Raises Damaged."""
+    while page := stored.page(after):
+        yield page
+        after = page[-1].position
+
+
+def identities(stored: Stored) -> list[Identity]:
+    """Every epoch of a store, the one in force last. Raises Damaged, UnreadableEvent."""
+    found = []
+    for row in stored.stream(STORE_STREAM):
+        event = LANGUAGE.load(row.name, row.raw)
+        if isinstance(event, StoreCreated):
+            found.append(Identity(event.epoch, event.lanes, row.position))
+    if not found:
+        msg = "the store does not say which one it is"
+        raise UnreadableEvent(msg)
+    return found
+
+
+@contextmanager
+def open_stored(environment: Mapping[str, str]) -> Iterator[Stored]:
+    """The table of the store that the library's variables name. Raises NoStore."""
+    if environment["PERSISTENCE_MODULE"].endswith("sqlite"):
+        path = Path(environment["SQLITE_DBNAME"])
+        if not path.exists():
+            msg = f"there is no store at {path}"
+            raise NoStore(msg)
+        with closing(_read_only(path)) as connection:
+            yield SqliteTable(connection)
+        return
+    try:
+        connecting = psycopg.connect(conninfo(environment))
+    except psycopg.OperationalError as error:
+        msg = f"no store answers at {environment['POSTGRES_HOST']}: {error}"
+        raise NoStore(msg) from error
+    with connecting as connected:
+        yield PostgresTable(connected)
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+
+
+def conninfo(environment: Mapping[str, str], dbname: str | None = None) -> str:
+    """How psycopg and PostgreSQL's own tools reach a store's database, or another one of its server."""
+    return psycopg.conninfo.make_conninfo(
+        host=environment["POSTGRES_HOST"],
+        port=environment["POSTGRES_PORT"],
+        user=environment["POSTGRES_USER"],
+        password=environment["POSTGRES_PASSWORD"] or None,
+        dbname=dbname or environment["POSTGRES_DBNAME"],
+        connect_timeout=environment["POSTGRES_CONNECT_TIMEOUT"],
+    )
