@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 from uuid import UUID, uuid4
 
 from events.base import Command, Event, Refusal
 from infra.event_store import Accepted, EventStore, Request
 from infra.log import Entry, Log
 
+E = TypeVar("E", bound=Event)
 SHELL = {"event_id", "recorded_at", "actor", "trace_id"}
 NOW = datetime(2022, 6, 1, 8, 0, tzinfo=UTC)
 
@@ -43,6 +44,8 @@ class Scenario:
         return self
 
     def when(self, command: Command, *, actor: str = "officer-1", scope: UUID | None = None, **more: Any) -> Self:
+        self.refusal = self.answer = None
+        self._seen = self.service.store.last_pos()
         try:
             self.answer = self.service.handle(Request(command, more.pop("command_id", uuid4()), actor, scope, **more))
         except Refusal as refusal:
@@ -58,12 +61,19 @@ class Scenario:
         assert type(self.refusal) is refusal, self.refusal
         assert pointer is None or self.refusal.pointer == pointer
         assert saying in self.refusal.detail
-        assert self.refusal.rule and self.refusal.remedy, "a refusal says its rule and what to do"
+        assert self.refusal.rule, "a refusal says its rule"
+        assert self.refusal.remedy, "a refusal says what to do"
         assert not self.published(), "a refusal writes nothing"
         return self
 
+    def only(self, kind: type[E]) -> E:
+        """The one event of a class that the command published."""
+        assert self.refusal is None, self.refusal
+        (found,) = [event for event in self.published() if isinstance(event, kind)]
+        return found
+
     def published(self) -> list[Event]:
-        """The events that the service published since the last `given`."""
+        """The events that the service published since the last `given` or `when`."""
         store = self.service.store
         log, found = Log(store), []
         while (page := log.page()) is not None:

@@ -103,6 +103,7 @@ class Ordering:
         if tx.read(command.order_id, order.evolve, presume_new=True) is not None:
             msg = f"order {command.order_id} exists"
             raise AlreadyExists(msg, pointer="/order_id")
+        tx.expect(command.order_id)
         terms = self._terms(tx, command.agreement_id)
         adhesion = tx.read(adhesion_stream(command.establishment_id, command.agreement_id), evolve_adhesion)
         lot = terms.lots.get(command.lines[0].lot_id)
