@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
+from contracts.examples import example
+from events.suppliers import CsrRatingDeclared, CsrRatingVerified
 from tests.network import Agreement, Network
+from tests.projections.stored import put, raw
 from tests.services.finance.buying import pick
 
 TODAY, DAY = date(2023, 6, 15), date(2022, 3, 31)
@@ -117,3 +120,20 @@ def test_coverage_is_told_for_each_row(network: Network) -> None:
 def test_a_figure_says_on_which_day_ratings_were_valid(network: Network) -> None:
     centre, _ = spend(network)
     assert network.figure("csr", establishment=centre)["warnings"] == ["ratings as valid on 2023-06-15"]
+
+
+@pytest.mark.parametrize("scores", [{}, {"overall": None}, {"overall": "85"}, {"overall": 101}, {"overall": 8.5}])
+def test_a_rating_whose_score_cannot_be_read_counts_for_nothing_and_the_figure_says_so(
+    network: Network, scores: dict[str, Any]
+) -> None:
+    centre, agreement = spend(network)
+    said = {"supplier_id": str(agreement.supplier_id), "rating_id": str(uuid4()), "scores": scores}
+    said |= {"published_on": "2023-01-01", "expires_on": "2024-01-01"}
+    positions = put(
+        network.platform.suppliers.store,
+        raw(example(CsrRatingDeclared), **said),
+        raw(example(CsrRatingVerified), **said),
+    )
+    found = network.figure("csr", establishment=centre)
+    assert (found["total"]["score"], found["total"]["coverage"]) == (None, "0.000000")
+    assert set(positions) <= {one["position"] for one in found["incomplete"] if one["context"] == "suppliers"}
