@@ -115,8 +115,9 @@ def _check_bound(maximum: Maximum | None, command: AmendAgreement, amount: Decim
     raised = max(ZERO, amount - maximum.current) + (maximum.low_value if bound.is_cumulative else ZERO)
     allowed = bound.share * maximum.original
     if raised > allowed or (bound.is_below and raised == allowed > ZERO):
+        limit = f"{'below' if bound.is_below else 'of'} {allowed:.2f}, {plain(bound.share * 100)} %"
         msg = (
-            f"{command.ground} allows raises {'below' if bound.is_below else 'of'} {allowed:.2f}, {plain(bound.share * 100)} % of the original maximum "
-            f"{maximum.original} ({bound.article}); this makes {raised:.2f}"
+            f"{command.ground} allows raises {limit} of the original maximum {maximum.original} "
+            f"({bound.article}); this makes {raised:.2f}"
         )
         raise AmendmentTooLarge(msg, pointer="/maximum", allowed=f"{allowed:.2f}", raised=f"{raised:.2f}")
