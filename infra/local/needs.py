@@ -43,7 +43,7 @@ def missing() -> list[str]:
 
 def line_to_type(packages: list[str]) -> str:
     """What installs the packages."""
-    return f"sudo apt-get update && sudo apt-get install -y {' '.join(packages)}"
+    return f"sudo apt-get update && sudo apt-get install -y --no-install-recommends {' '.join(packages)}"
 
 
 def _may_install() -> list[str] | None:
@@ -65,8 +65,8 @@ def main() -> int:
     if before is not None:
         print(f"installing {', '.join(packages)} from Debian's packages …", flush=True)  # noqa: T201
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for arguments in (["update", "-q"], ["install", "-y", "-q", *packages]):
-            subprocess.run([*before, "apt-get", *arguments], env=environment, check=False)  # noqa: S603
+        for arguments in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *packages]):
+            subprocess.run([*before, "apt-get", *arguments], env=environment, stdout=subprocess.DEVNULL, check=False)  # noqa: S603
         packages = missing()
     if packages:
         print(f"the tests need {', '.join(packages)}; type:\n  {line_to_type(packages)}", file=sys.stderr)  # noqa: T201

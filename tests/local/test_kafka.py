@@ -81,7 +81,7 @@ def test_where_something_is_not_installed_the_line_to_type_is_said(
     monkeypatch.setattr("shutil.which", lambda name: None if name == program else f"/usr/bin/{name}")
     monkeypatch.setattr(kafka, "user_cache_path", lambda name: folder / name)
     monkeypatch.delenv("KAFKA_HOME", raising=False)
-    with pytest.raises(Missing, match=f"apt-get install -y {package}$"), kafka.running(folder):
+    with pytest.raises(Missing, match=f"apt-get install -y --no-install-recommends {package}$"), kafka.running(folder):
         pass
 
 

@@ -78,5 +78,8 @@ def test_a_server_that_was_named_is_used_and_not_ended(folder: Path, monkeypatch
 
 def test_where_it_is_not_installed_the_line_to_type_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres, "postgres_bin", lambda: None)
-    with pytest.raises(Missing, match=r"apt-get install -y postgresql$"), postgres.running(folder):
+    with (
+        pytest.raises(Missing, match=r"apt-get install -y --no-install-recommends postgresql$"),
+        postgres.running(folder),
+    ):
         pass
