@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra.settings import Settings
-from services.embedded import Platform, open_platform
+from services.embedded import Platform
+from tests.projections.engine import EACH_ENGINE, platform_of
 
 
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    with open_platform(Settings(home=tmp_path_factory.mktemp("home"))) as found:
+@pytest.fixture(scope="module", params=EACH_ENGINE)
+def platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    with platform_of(request.param, tmp_path_factory.mktemp("home")) as found:
         yield found

@@ -1,18 +1,24 @@
-"""A projector on an engine and a store of its own, and all that it wrote, to be compared with what another run wrote."""
+"""Engines, the embedded one and a server; a projector on one of them and a store of its own, and all that it wrote."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from infra.clickhouse import Analytics, open_embedded
-from infra.event_store import EventStore
+import pytest
+
+from infra.clickhouse import Analytics, open_embedded, open_server
+from infra.event_store import EventStore, utc_now
+from infra.local import clickhouse
 from infra.settings import Settings
 from projections.projector import Projector
+from services.embedded import Platform, open_contexts
 from services.ordering.app import build
 
+EACH_ENGINE = ("chdb", pytest.param("server", marks=pytest.mark.full))
+"""Parameters of a fixture: its tests run on the embedded engine, and on a server over HTTP."""
 Written = dict[str, list[dict[str, Any]]]
 
 
@@ -27,6 +33,24 @@ def engine_in(folder: Path) -> Iterator[Analytics]:
         yield analytics
     finally:
         analytics.close()
+
+
+@contextmanager
+def engine_of(kind: str, folder: Path) -> Iterator[Analytics]:
+    """An engine of EACH_ENGINE, empty."""
+    with ExitStack() as stack:
+        if kind == "server":
+            server = stack.enter_context(clickhouse.running(folder))
+            yield stack.enter_context(closing(open_server(Settings(**server.settings("projector")))))
+        else:
+            yield stack.enter_context(engine_in(folder))
+
+
+@contextmanager
+def platform_of(kind: str, home: Path) -> Iterator[Platform]:
+    """A platform without a past, on an engine of EACH_ENGINE."""
+    with engine_of(kind, home / "analytics") as analytics:
+        yield Platform(open_contexts(Settings(home=home), utc_now), analytics, utc_now)
 
 
 def catch_up(projector: Projector, store: EventStore) -> list[int]:

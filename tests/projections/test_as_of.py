@@ -14,12 +14,12 @@ from events.base import Event
 from events.ordering import CreditNoteReceived, InvoiceReceived
 from infra.event_store import EventStore
 from infra.log import Log
-from infra.settings import Settings
 from projections.ledger.facts import facts
 from projections.ledger.sums import Slice, counts, sums
-from services.embedded import Platform, open_platform
+from services.embedded import Platform
 from services.finance.fold import facts as folded
 from tests.network import query
+from tests.projections.engine import EACH_ENGINE, platform_of
 from tests.projections.stored import line, of_order, put
 
 CHANCE = random.Random(20220331)  # noqa: S311 - no secret
@@ -65,9 +65,9 @@ def known(store: EventStore) -> Known:
     return found
 
 
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    with open_platform(Settings(home=tmp_path_factory.mktemp("home"))) as found:
+@pytest.fixture(scope="module", params=EACH_ENGINE)
+def platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    with platform_of(request.param, tmp_path_factory.mktemp("home")) as found:
         put(found.ordering.store, *happened())
         found.catch_up()
         yield found

@@ -24,7 +24,18 @@ from projections import projector as module
 from projections.projector import RAW, ChainBroken, OtherStore, Projector
 from services.embedded import open_platform
 from services.finance.query import FigureQuery
-from tests.projections.engine import Disturbed, Fragile, Written, catch_up, engine_in, store_in, undisturbed, written
+from tests.projections.engine import (
+    EACH_ENGINE,
+    Disturbed,
+    Fragile,
+    Written,
+    catch_up,
+    engine_in,
+    engine_of,
+    store_in,
+    undisturbed,
+    written,
+)
 from tests.projections.stored import AT, GONE, as_bytes, line, of_order, orders, put, raw_line
 
 MOMENTS = [(table, is_after) for table in ("raw_log", "ledger_g1", "orders_g1") for is_after in (False, True)]
@@ -49,9 +60,9 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "STEP_EVENTS", 40)
 
 
-@pytest.fixture
-def analytics(tmp_path: Path) -> Iterator[Analytics]:
-    with engine_in(tmp_path / "analytics") as found:
+@pytest.fixture(params=EACH_ENGINE)
+def analytics(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Analytics]:
+    with engine_of(request.param, tmp_path / "analytics") as found:
         yield found
 
 

@@ -9,9 +9,10 @@ from uuid import UUID
 
 import pytest
 
-from infra.clickhouse import Analytics, open_embedded
+from infra.clickhouse import Analytics
 from projections.ledger.sums import Slice, fill, parts, sums
 from projections.projector import Projector
+from tests.projections.engine import EACH_ENGINE, engine_of
 
 ROWS = 400_000
 SYNTHETIC = f"""
@@ -32,13 +33,12 @@ AS_OF = datetime(2022, 8, 17, 9, 30, tzinfo=UTC)
 CENTRE = (UUID(int=1),)
 
 
-@pytest.fixture(scope="module")
-def analytics(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Analytics]:
-    found = open_embedded(tmp_path_factory.mktemp("analytics"))
-    Projector(found)
-    found.command(SYNTHETIC)
-    yield found
-    found.close()
+@pytest.fixture(scope="module", params=EACH_ENGINE)
+def analytics(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Analytics]:
+    with engine_of(request.param, tmp_path_factory.mktemp("analytics")) as found:
+        Projector(found)
+        found.command(SYNTHETIC)
+        yield found
 
 
 def read_from(analytics: Analytics, text: str, parameters: dict[str, Any]) -> str:
