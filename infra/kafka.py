@@ -120,13 +120,14 @@ def opened(kind: type[Client], bootstrap: str, **settings: Any) -> Client:
         made.append(kind.DEFAULT_CONFIG["kafka_client"](**configuration))
         return made[-1]
 
-    brief = {
+    settings = {
         "request_timeout_ms": PATIENCE_MS,
         "bootstrap_timeout_ms": PATIENCE_MS // 2,
         "reconnect_backoff_max_ms": 1_000,
+        **settings,
     }
     try:
-        return kind(bootstrap_servers=bootstrap.split(","), kafka_client=network, **brief, **settings)
+        return kind(bootstrap_servers=bootstrap.split(","), kafka_client=network, **settings)
     except BaseException:
         for one in made:
             one.close()

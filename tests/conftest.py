@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from infra.settings import Settings
+from tests.broker import broker
 from tests.postgres import each_database, postgres
 
-__all__ = ["each_database", "postgres", "settings"]
+__all__ = ["broker", "each_database", "postgres", "settings"]
 
 
 @pytest.fixture

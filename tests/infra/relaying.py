@@ -1,0 +1,61 @@
+"""A relay in a process of its own, which may be killed: python -m tests.infra.relaying BOOTSTRAP LANES."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from infra.event_store import EventStore
+from infra.relay import Relay
+from infra.settings import Settings
+from tests.infra.counting import build
+
+
+@contextmanager
+def in_thread(store: EventStore, bootstrap: str) -> Iterator[Relay]:
+    """A relay of this process, ended at the end."""
+    relay, stop = Relay(store, bootstrap), threading.Event()
+    thread = threading.Thread(target=relay.run, args=(stop,))
+    thread.start()
+    try:
+        yield relay
+    finally:
+        stop.set()
+        thread.join(60)
+        assert not thread.is_alive()
+
+
+@contextmanager
+def in_process(settings: Settings, bootstrap: str, lanes: int) -> Iterator[subprocess.Popen[Any]]:
+    """A relay of its own process on the store of the settings, ended at the end."""
+    given = {f"GROUPEMENT_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.infra.relaying", bootstrap, str(lanes)],
+        env={**os.environ, **given},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        _, said = process.communicate()
+        assert "Traceback" not in said, said
+
+
+def main(bootstrap: str, lanes: int) -> None:
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    Relay(build(Settings(), lanes=lanes).store, bootstrap).run(stop)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
