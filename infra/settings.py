@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from platformdirs import user_data_path
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -30,6 +31,12 @@ class Settings(BaseSettings):
     clickhouse_database: str = "groupement"
     lanes: int = 1
     """Lanes of a new ordering store; fixed at its creation."""
+    kafka_bootstrap: str = ""
+    """`host:port` of the broker. Where empty, everything runs in one process and nothing is sent."""
+    metrics_port: int = 0
+    """Where a process without an HTTP API of its own serves `/metrics`, `/health` and `/ready`; 0 is nowhere."""
+    log_format: Literal["text", "json"] = "text"
+    """Lines for people, or one JSON object for each."""
 
     def store_environment(self, context: str) -> dict[str, str]:
         """The `eventsourcing` library's variables for the store of a context."""
