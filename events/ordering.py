@@ -245,6 +245,7 @@ class _CeilingChange(Event):
 
     agreement_id: AgreementId
     order_id: OrderId
+    currency: Currency
     amount: Amount
     """What is taken or given back, net of VAT."""
     lots: tuple[LotAmount, ...]
@@ -272,6 +273,7 @@ class CeilingApproached(Event):
     agreement_id: AgreementId
     lot_id: LotId | None = None
     """The lot whose maximum is approached; null: the agreement's."""
+    currency: Currency
     percent: int
     """The threshold that was passed: 80, 90 or 100, in % of the maximum."""
     reserved: Amount

@@ -237,6 +237,7 @@ EXAMPLES: tuple[Event, ...] = (
         CeilingReserved(
             agreement_id=BIOSIMILARS,
             order_id=ORDER,
+            currency="EUR",
             amount=Decimal("80172.00"),
             lots=(LotAmount(lot_id=INTRAVENOUS, amount=Decimal("80172.00")),),
             reserved=Decimal("16912300.00"),
@@ -248,6 +249,7 @@ EXAMPLES: tuple[Event, ...] = (
         CeilingReleased(
             agreement_id=BIOSIMILARS,
             order_id=SECOND_ORDER,
+            currency="EUR",
             amount=Decimal("21312.00"),
             lots=(LotAmount(lot_id=INTRAVENOUS, amount=Decimal("21312.00")),),
             reserved=Decimal("16912300.00"),
@@ -259,6 +261,7 @@ EXAMPLES: tuple[Event, ...] = (
         CeilingApproached(
             agreement_id=BIOSIMILARS,
             lot_id=INTRAVENOUS,
+            currency="EUR",
             percent=80,
             reserved=Decimal("14436200.00"),
             maximum=Decimal("18000000.00"),

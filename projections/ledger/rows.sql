@@ -59,7 +59,7 @@ with
                 what = 'warning', '',
                 toUUIDOrZero(e.order_id) = none, 'order_id is not an id',
                 what != 'reserved' and toUUIDOrZero(e.establishment_id) = none, 'establishment_id is not an id',
-                what != 'reserved' and not match(e.currency, '^[A-Z]{3}$'), 'currency is not an ISO 4217 code',
+                not match(e.currency, '^[A-Z]{3}$'), 'currency is not an ISO 4217 code',
                 what in ('rejected', 'withdrawn'), '',
                 empty(signed), 'the event has no lines',
                 -- Text is asked for here, where JSONExtract would take a number as well. Quotes within a JSON string

@@ -164,7 +164,8 @@ class Ordering:
             return
         stream = ceiling.ceiling_stream(known.agreement_id)
         state = tx.read(stream, ceiling.evolve) or ceiling.Ceiling()
-        tx.append(stream, ceiling.release(state, known.agreement_id, known.order_id, by_lot), ceiling.evolve)
+        released = ceiling.release(state, known.agreement_id, known.order_id, known.currency, by_lot)
+        tx.append(stream, released, ceiling.evolve)
 
     def _take_bill(self, tx: Transaction, known: Order, bill: InvoiceReceived | CreditNoteReceived) -> None:
         identity = bill.credit_note_id if isinstance(bill, CreditNoteReceived) else bill.invoice_id

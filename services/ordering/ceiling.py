@@ -88,6 +88,7 @@ def reserve(ceiling: Ceiling, terms: Terms, order_id: UUID, by_lot: Mapping[UUID
     reserved = CeilingReserved(
         agreement_id=terms.agreement_id,
         order_id=order_id,
+        currency=terms.currency,
         amount=total,
         lots=_lots(by_lot),
         reserved=ceiling.reserved + total,
@@ -95,7 +96,9 @@ def reserve(ceiling: Ceiling, terms: Terms, order_id: UUID, by_lot: Mapping[UUID
     return [reserved, *_warnings(evolve(ceiling, reserved), terms, by_lot)]
 
 
-def release(ceiling: Ceiling, agreement_id: UUID, order_id: UUID, by_lot: Mapping[UUID, Decimal]) -> list[Event]:
+def release(
+    ceiling: Ceiling, agreement_id: UUID, order_id: UUID, currency: str, by_lot: Mapping[UUID, Decimal]
+) -> list[Event]:
     """Gives an order's amounts back to the ceiling; nothing where nothing was reserved."""
     total = sum(by_lot.values(), ZERO)
     if not total:
@@ -104,6 +107,7 @@ def release(ceiling: Ceiling, agreement_id: UUID, order_id: UUID, by_lot: Mappin
         CeilingReleased(
             agreement_id=agreement_id,
             order_id=order_id,
+            currency=currency,
             amount=total,
             lots=_lots(by_lot),
             reserved=ceiling.reserved - total,
@@ -149,6 +153,7 @@ def _warnings(after: Ceiling, terms: Terms, by_lot: Mapping[UUID, Decimal]) -> l
                 CeilingApproached(
                     agreement_id=terms.agreement_id,
                     lot_id=lot_id,
+                    currency=terms.currency,
                     percent=percent,
                     reserved=reserved,
                     maximum=maximum,

@@ -194,6 +194,7 @@ def test_a_ceiling_is_reserved_by_lot_on_the_day_in_paris_on_which_it_is_known(
         recorded_at=datetime(2030, 1, 31, 23, 30, tzinfo=UTC),
         agreement_id=AGREEMENT,
         order_id=uuid4(),
+        currency="EUR",
         amount="30.00",
         lots=(LotAmount(lot_id=LOT, amount="10.50"), LotAmount(lot_id=other, amount="19.50")),
         reserved="30.00",
@@ -204,13 +205,13 @@ def test_a_ceiling_is_reserved_by_lot_on_the_day_in_paris_on_which_it_is_known(
         ("reserved", date(2030, 2, 1), Decimal(0), sign * Decimal("19.50"), None, 1),
     ]
     assert [row["lot_id"] for row in found] == [LOT, other]
-    assert {row["agreement_id"] for row in found} == {AGREEMENT}
+    assert {(row["agreement_id"], row["currency"]) for row in found} == {(AGREEMENT, "EUR")}
 
 
 def test_a_warning_about_a_ceiling_is_known_and_moves_nothing(platform: Platform) -> None:
     event = CeilingApproached(
-        event_id=uuid4(), recorded_at=DAY.isoformat() + "T08:00:00Z", agreement_id=AGREEMENT, percent=80,
-        reserved="80.00", maximum="100.00",
+        event_id=uuid4(), recorded_at=DAY.isoformat() + "T08:00:00Z", agreement_id=AGREEMENT, currency="EUR",
+        percent=80, reserved="80.00", maximum="100.00",
     )  # fmt: skip
     (row,) = projected(platform, event)
     assert (row["kind"], row["amount"], row["agreement_id"]) == ("nothing", Decimal(0), AGREEMENT)

@@ -126,14 +126,15 @@ CASES: dict[str, tuple[Stored, str]] = {
     "text that is not UTF-8": ((SUBMITTED, order(number="XX")[1].replace(b"XX", b"\xff\xfe")), "the bytes are not JSON"),
 }  # fmt: skip
 CEILING = CeilingReserved(
-    event_id=uuid4(), recorded_at="2022-04-01T08:00:00Z", agreement_id=uuid4(), order_id=uuid4(), amount="1.00", lots=(),
-    reserved="1.00",
+    event_id=uuid4(), recorded_at="2022-04-01T08:00:00Z", agreement_id=uuid4(), order_id=uuid4(), currency="EUR", amount="1.00",
+    lots=(), reserved="1.00",
 )  # fmt: skip
 LOT = {"lot_id": str(uuid4()), "amount": "1.00"}
 CASES |= {
     "a ceiling without lots": (raw(CEILING), "the event has no lines"),
     "a ceiling's amount of three decimals": (raw(CEILING, lots=[{**LOT, "amount": "1.001"}]), "is not money"),
     "a ceiling of no lot": (raw(CEILING, lots=[{"amount": "1.00"}]), "is not an id"),
+    "a ceiling in no currency": (raw(CEILING, currency=GONE, lots=[LOT]), "currency is not an ISO 4217 code"),
     "a ceiling of no agreement": (raw(CEILING, agreement_id="A-1", lots=[LOT]), "is not an id"),
 }
 

@@ -37,6 +37,7 @@ from tests.services.ordering.facts import (
 RELEASED = CeilingReleased(
     agreement_id=AGREEMENT,
     order_id=ORDER,
+    currency="EUR",
     amount="1300",
     lots=(LotAmount(lot_id=LOT, amount="1300"),),
     reserved="0",

@@ -36,7 +36,9 @@ from tests.services.ordering.facts import (
 
 def released(amount: str, after: str) -> CeilingReleased:
     lots = (LotAmount(lot_id=LOT, amount=amount),)
-    return CeilingReleased(agreement_id=AGREEMENT, order_id=ORDER, amount=amount, lots=lots, reserved=after)
+    return CeilingReleased(
+        agreement_id=AGREEMENT, order_id=ORDER, currency="EUR", amount=amount, lots=lots, reserved=after
+    )
 
 
 def cancelled(total: str, *lines: object, day: date = LATER) -> OrderCancelled:

@@ -64,7 +64,9 @@ def submitted(*lines: Any, total: str, excess: str = "0.00", **more: Any) -> Ord
 
 def reserved(amount: str, after: str) -> CeilingReserved:
     lots = (LotAmount(lot_id=LOT, amount=amount),)
-    return CeilingReserved(agreement_id=AGREEMENT, order_id=ORDER, amount=amount, lots=lots, reserved=after)
+    return CeilingReserved(
+        agreement_id=AGREEMENT, order_id=ORDER, currency="EUR", amount=amount, lots=lots, reserved=after
+    )
 
 
 def test_an_order_takes_the_lists_price_and_its_part_of_the_ceiling(may_order: Scenario) -> None:
