@@ -60,6 +60,11 @@ class Settings(BaseSettings):
         }
 
     @property
+    def demo_mark(self) -> Path:
+        """The file by which a home says that its data are generated."""
+        return self.home / "demo.json"
+
+    @property
     def analytics(self) -> Path:
         """Folder of the embedded analytics engine: one process at a time may open it."""
         return self.home / "analytics"

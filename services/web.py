@@ -85,6 +85,7 @@ def create_app(platform: Platform) -> FastAPI:
     """The application on a platform that is open."""
     app = _application()
     app.state.platform = platform
+    app.state.is_generated = platform.settings.demo_mark.exists()
     app.state.verifier = Verifier(signing_key(platform.settings))
     return app
 

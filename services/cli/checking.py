@@ -117,7 +117,7 @@ def _checks(settings: Settings) -> Iterator[Check]:
     settings.home.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(settings.home).free / 1e9
     yield Check("disk", free >= FREE_GB_WANTED, f"{free:.1f} GB free for {settings.home}", "Free some space.")
-    if (settings.home / "demo.json").exists():
+    if settings.demo_mark.exists():
         yield Check("data", is_good=True, found="generated: this home is a demo's")
     contexts = open_contexts(settings)
     for store in contexts.stores:

@@ -65,7 +65,7 @@ def run_demo(
         if not no_serve:
             _serve(platform, host, port)
             return
-    _show_commands(settings)
+    _show_commands(settings, "serve")
     if not is_equal:
         raise typer.Exit(1)
 
@@ -102,7 +102,7 @@ def _show_headlines(platform: Platform, language: str) -> bool:
     return bool(proof["is_equal"])
 
 
-def _show_commands(settings: Settings) -> None:
+def _show_commands(settings: Settings, *more: str) -> None:
     out.print("Where to look next:")
     command = _command(settings)
     for arguments in (
@@ -111,7 +111,7 @@ def _show_commands(settings: Settings) -> None:
         "explain savings --from 2022-01-01 --to 2022-01-31 --limit 5",
         "events --context ordering",
         "reconcile",
-        "serve",
+        *more,
     ):
         out.print(f"  {command} {arguments}", style="bold", highlight=False, soft_wrap=True)
 
@@ -168,4 +168,4 @@ def _noted(settings: Settings, url: str) -> Iterator[None]:
 def _mark_as_demo(settings: Settings, orders: int, seed: int) -> None:
     """Leaves a mark that everything in this home is generated: pages and `doctor` say so."""
     mark = {"generated": True, "orders": orders, "seed": seed}
-    (settings.home / "demo.json").write_text(json.dumps(mark), encoding="utf-8")
+    settings.demo_mark.write_text(json.dumps(mark), encoding="utf-8")

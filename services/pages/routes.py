@@ -48,7 +48,8 @@ def _page(heading: str, body: str, head: str = "", kind: str = "text") -> str:
 def landing(request: HttpRequest) -> str:
     """What is here, in French and English."""
     origin = escape(str(request.base_url).rstrip("/"))
-    return _page("groupement", Template(_text("landing.html")).substitute(origin=origin))
+    notice = _text("generated.html") if request.app.state.is_generated else ""
+    return _page("groupement", Template(_text("landing.html")).substitute(origin=origin, notice=notice))
 
 
 @router.get("/docs", response_class=HTMLResponse)

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from importlib.resources import files
 
 import pytest
+from starlette.testclient import TestClient
 
 from infra.http import KEY, SCOPE, SUBJECT, Does, body_of
 from infra.problems import refusals, slug
@@ -18,6 +19,7 @@ from services.pages.catalogue import as_html
 from services.pages.routes import ASSETS
 from services.suppliers import api as suppliers
 from services.tendering import api as tendering
+from services.web import create_app
 from tests.http.world import World
 
 PAGES = ["/", "/docs", "/catalogue", "/problems", "/problems/ceiling-exceeded"]
@@ -105,6 +107,16 @@ def test_what_is_vendored_is_what_the_manifest_says() -> None:
     }
     assert {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in here.items()} == listed
     assert any("LICENSE" in name for name in listed)
+
+
+@pytest.mark.parametrize("is_demo", [True, False])
+def test_the_landing_page_says_so_where_the_data_are_generated(world: World, is_demo: bool) -> None:
+    if is_demo:
+        world.platform.settings.demo_mark.write_text("{}")
+    app = create_app(world.platform)
+    world.platform.settings.demo_mark.unlink(missing_ok=True)
+    page = TestClient(app, base_url="http://127.0.0.1").get("/").text
+    assert ("Données générées" in page, "Generated data" in page) == (is_demo, is_demo)
 
 
 def test_nothing_but_the_assets_is_served(world: World) -> None:
