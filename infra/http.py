@@ -211,19 +211,44 @@ def positions_in(token: str) -> tuple[Position, ...]:
         raise TokenUnreadable("the position token cannot be read", pointer="/at_least") from error
 
 
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A lane whose projections have not come to where somebody wants them."""
+
+    wanted: Position
+    reached: int
+
+    @property
+    def lag(self) -> int:
+        """The positions that are missing."""
+        return self.wanted.pos - self.reached
+
+
+class Waiting(Protocol):
+    """The projections, as those see them who wait for them."""
+
+    def wait_for(self, wanted: Sequence[Position], seconds: float) -> list[Behind]:
+        """Waits until they have come to these positions; returns the lanes that have not in time."""
+
+
 def await_positions(request: HttpRequest, token: str | None) -> None:
     """Waits, for a bounded time, until the projections are where the caller wants them. Raises NotReached."""
     if token is None:
         return
-    platform, wanted = request.app.state.platform, positions_in(token)
-    if not platform.wait_for(wanted, WAIT_SECONDS):
-        reached = platform.projector.positions()
-        lag = sum(max(0, place.pos - reached.get((place.context, place.lane), 0)) for place in wanted)
-        names = ", ".join(f"{place.context} {place.pos}" for place in wanted)
-        message = (
-            f"after {WAIT_SECONDS:.0f} s the lists and figures have not reached {names}; {lag} positions are missing"
-        )
-        raise NotReached(message, pointer="/at_least", lag=lag)
+    reading: Waiting = request.app.state.platform.reading
+    if behind := reading.wait_for(positions_in(token), WAIT_SECONDS):
+        raise not_reached("the lists and figures have", behind)
+
+
+def not_reached(who: str, behind: Sequence[Behind]) -> NotReached:
+    """The refusal that says, lane by lane, what is missing."""
+    lanes = {
+        f"{one.wanted.context}:{one.wanted.lane}": f"at {one.reached} of {one.wanted.pos}, {one.lag} missing"
+        for one in behind
+    }
+    told = "; ".join(f"{lane} {text}" for lane, text in lanes.items())
+    message = f"after {WAIT_SECONDS:.0f} s {who} not come to what was asked for: {told}"
+    return NotReached(message, pointer="/at_least", lag=sum(one.lag for one in behind), **lanes)
 
 
 def at_least(

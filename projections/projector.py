@@ -8,14 +8,12 @@ memory that the data does not say.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
-from uuid import UUID
 
 from infra.clickhouse import Analytics, raw_batch, sql
 from infra.event_store import EventStore
 from infra.log import Entry, Log, Mark
+from projections.projected import Lane, Projected
 
 RAW = "projections.raw_log"
 TABLES = {"ledger": "raw_log", "orders": "ledger"}
@@ -24,8 +22,6 @@ VIEWS = ("establishments", "suppliers", "agreements")
 """Questions that a view over the raw log answers: few events, never a copy."""
 STEP_EVENTS, STEP_BYTES = 100_000, 32_000_000
 PAGE = 5_000
-
-Lane = tuple[str, int]
 
 
 class OtherStore(Exception):
@@ -40,24 +36,11 @@ class StepLost(Exception):
     """An insert did not move the position."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why figures are not whole."""
-
-    kind: str
-    """`poison`: an event that cannot be read. `chain`: an event is missing."""
-    app: str
-    lane: int
-    pos: int
-    detail: str
-    event_id: UUID | None = None
-
-
-class Projector:
+class Projector(Projected):
     """Writes what the stores published into the analytics engine."""
 
     def __init__(self, analytics: Analytics) -> None:
-        self.analytics = analytics
+        super().__init__(analytics)
         self.migrate()
 
     def migrate(self) -> None:
@@ -127,11 +110,6 @@ class Projector:
             (row["app"], row["lane"]): Mark(row["pos"], row["recorded_at"].replace(tzinfo=UTC))
             for row in self.analytics.rows(sql(RAW, "positions.sql"))
         }
-
-    def positions(self, table: str = "ledger") -> dict[Lane, int]:
-        """How far a table, as its readers see it, has come in each lane."""
-        rows = self.analytics.rows(f"select app, lane, max(pos) as pos from {table} group by app, lane")
-        return {(row["app"], row["lane"]): row["pos"] for row in rows}
 
     def catch_up(self, store: EventStore) -> Iterator[int]:
         """Takes in what a store published since; yields the number of events after each step.
@@ -220,34 +198,6 @@ class Projector:
              "at": datetime.now(UTC)},
             f"{app}:{lane}:{stood_at}:{entry.prev}:{entry.pos}",
         )  # fmt: skip
-
-    def problems(self) -> list[Problem]:
-        """Why figures are not whole: unreadable events, and lanes that stand before a missing event."""
-        found = [
-            Problem("poison", row["app"], row["lane"], row["pos"], f"{row['type']}: {row['reason']}", row["event_id"])
-            for row in self._poison()
-        ]
-        breaks = self.analytics.rows(
-            "select distinct app, lane, stood_at, expected, found from chain_breaks "
-            "where (app, lane, stood_at) in (select app, lane, max(pos) from raw_log group by app, lane) "
-            "or (stood_at = 0 and (app, lane) not in (select app, lane from raw_log group by app, lane))"
-        )
-        return found + [
-            Problem(
-                "chain", row["app"], row["lane"], row["stood_at"],
-                f"event {row['expected']} is missing: {row['found']} arrived after {row['stood_at']}",
-            )
-            for row in breaks
-        ]  # fmt: skip
-
-    def _poison(self) -> list[dict[str, Any]]:
-        # The projection `positions` answers the count without reading rows: nearly always it is all that is asked.
-        count = self.analytics.rows("select countIf(kind = 'poison') as n from ledger group by app, lane")
-        if not any(row["n"] for row in count):
-            return []
-        return self.analytics.rows(
-            "select app, lane, pos, type, reason, event_id from ledger where kind = 'poison' order by app, lane, pos"
-        )
 
 
 def rows_sql(table: str, app: str) -> str | None:

@@ -6,27 +6,23 @@ The same parts run as processes of their own in the full stack; here the notific
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from threading import Event, RLock, Thread
 from typing import Any, Self
 
 from infra.clickhouse import Analytics, open_embedded
-from infra.event_store import Clock, EventStore, Position, utc_now
+from infra.event_store import Clock, EventStore, utc_now
 from infra.log import Log, Mark
 from infra.settings import Settings
-from projections.agreements.reader import Agreements
-from projections.establishments.reader import Establishments
 from projections.ledger.sums import Slice, sums
-from projections.orders.reader import Orders
-from projections.projector import TABLES, Projector, rows_sql
+from projections.projector import Projector
 from projections.rebuild import rebuild, start_over
-from projections.suppliers.reader import Suppliers
 from services.finance.app import Finance
 from services.membership import app as membership
 from services.ordering import app as ordering
+from services.reading import Reading
 from services.suppliers import app as suppliers
 from services.tendering import app as tendering
 
@@ -63,16 +59,6 @@ class Contexts:
                     self.ordering.react(store.context, page)
 
 
-@dataclass(frozen=True, slots=True)
-class ReadModels:
-    """The lists that pages and the API show."""
-
-    orders: Orders
-    agreements: Agreements
-    establishments: Establishments
-    suppliers: Suppliers
-
-
 class Platform:
     """Everything in one process. Only one process at a time may have a home's analytics open."""
 
@@ -84,10 +70,9 @@ class Platform:
         self.analytics = analytics
         self.clock = clock
         self.projector = Projector(analytics)
+        self.reading = Reading(analytics)
+        self.read = self.reading.models
         self.finance = Finance(self.projector, contexts.stores, clock)
-        self.read = ReadModels(
-            Orders(analytics), Agreements(analytics), Establishments(analytics), Suppliers(analytics)
-        )
         self.pump = Pump(self)
         self._one_at_a_time = RLock()
 
@@ -153,23 +138,6 @@ class Platform:
             for measure in ("ordered", "received", "invoiced")
             for one in sums(self.analytics, (), Slice(measure))
         ]
-
-    def wait_for(self, positions: Sequence[Position], seconds: float) -> bool:
-        """Waits until the projections have come to these positions; False where they have not in time."""
-        deadline = time.monotonic() + seconds
-        while True:
-            # Of every table that takes the context in: a list may be a moment behind the ledger.
-            tables = {table: self.projector.positions(table) for table in TABLES}
-            if all(
-                reached.get((p.context, p.lane), 0) >= p.pos
-                for table, reached in tables.items()
-                for p in positions
-                if rows_sql(table, p.context) is not None
-            ):
-                return True
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(0.02)
 
 
 class Pump:

@@ -11,7 +11,7 @@ from infra.clickhouse import sql
 from infra.event_store import EventStore
 from infra.log import Log
 from infra.mapper import UnreadableEvent
-from projections.projector import Projector
+from projections.projected import Projected
 from services.finance.fold import facts
 from services.finance.ratios import money
 
@@ -24,16 +24,16 @@ SHOWN = 20
 
 
 def reconcile(
-    projector: Projector, store: EventStore, progress: Callable[[int, int], None] | None = None
+    projected: Projected, store: EventStore, progress: Callable[[int, int], None] | None = None
 ) -> dict[str, Any]:
     """Compares every (measure, currency, establishment, agreement, month) of the ledger with the store.
 
     `difference` is the sum of the absolute differences in amount and baseline amount; it must be 0.00.
     """
-    reached = projector.positions()
+    reached = projected.positions()
     upto = [reached.get((store.context, lane), 0) for lane in range(store.lanes)]
     folded, events, unreadable = fold(store, upto, progress)
-    ledger = _ledger(projector, upto)
+    ledger = _ledger(projected, upto)
     differing = [key for key in folded.keys() | ledger.keys() if folded.get(key, NOTHING) != ledger.get(key, NOTHING)]
     difference = Decimal(0)
     for key in differing:
@@ -88,7 +88,7 @@ def fold(
     return totals, events, unreadable
 
 
-def _ledger(projector: Projector, upto: list[int]) -> dict[Group, Totals]:
+def _ledger(projected: Projected, upto: list[int]) -> dict[Group, Totals]:
     return {
         (
             row["measure"],
@@ -97,7 +97,7 @@ def _ledger(projector: Projector, upto: list[int]) -> dict[Group, Totals]:
             row["agreement_id"],
             f"{row['month']:%Y-%m}",
         ): (row["quantity_"], row["amount_"], row["baseline_"] or Decimal(0), row["lines_"])
-        for row in projector.analytics.rows(sql("projections.ledger", "groups.sql"), {"upto": upto})
+        for row in projected.analytics.rows(sql("projections.ledger", "groups.sql"), {"upto": upto})
     }
 
 

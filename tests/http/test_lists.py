@@ -88,7 +88,9 @@ def test_a_position_that_is_not_reached_says_the_lag(world: World, monkeypatch: 
     answer = world.get("officer", f"/orders?at_least={token}")
     assert time.monotonic() - started < 5
     assert (answer.status_code, answer.json()["type"]) == (504, "/problems/not-reached")
-    assert int(answer.json()["errors"][0]["values"]["lag"]) >= 1_000_000
+    said = answer.json()["errors"][0]["values"]
+    assert int(said["lag"]) >= 1_000_000
+    assert re.fullmatch(r"at \d+ of \d+, \d+ missing", said["ordering:0"]), "lane by lane"
 
 
 @pytest.mark.parametrize(

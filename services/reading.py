@@ -1,0 +1,73 @@
+"""The read side: what the lists show, and how far they have come. A user that may only read is enough for it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from infra.clickhouse import Analytics
+from infra.event_store import Position
+from infra.http import Behind
+from projections.agreements.reader import Agreements
+from projections.establishments.reader import Establishments
+from projections.orders.reader import Orders
+from projections.projected import Lane, Projected
+from projections.projector import TABLES, rows_sql
+from projections.suppliers.reader import Suppliers
+
+LOOK_SECONDS = 0.02
+"""How often those who wait look; all of them take the same look."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadModels:
+    """The lists that pages and the API show."""
+
+    orders: Orders
+    agreements: Agreements
+    establishments: Establishments
+    suppliers: Suppliers
+
+
+class Reading:
+    """The projections as readers see them. May be used by many threads."""
+
+    def __init__(self, analytics: Analytics) -> None:
+        self.projected = Projected(analytics)
+        self.models = ReadModels(
+            Orders(analytics), Agreements(analytics), Establishments(analytics), Suppliers(analytics)
+        )
+        self._looking = threading.Lock()
+        self._looked_at = float("-inf")
+        self._seen: Mapping[str, Mapping[Lane, int]] = {}
+
+    def wait_for(self, wanted: Sequence[Position], seconds: float) -> list[Behind]:
+        """Waits until the projections have come to these positions; returns the lanes that have not in time."""
+        deadline = time.monotonic() + seconds
+        while (behind := self._behind(wanted)) and time.monotonic() < deadline:
+            time.sleep(LOOK_SECONDS)
+        return behind
+
+    def _behind(self, wanted: Sequence[Position]) -> list[Behind]:
+        seen = self._look()
+        behind = []
+        for place in wanted:
+            # Of every table that takes the context in: a list may be a moment behind the ledger.
+            reached = min(
+                positions.get((place.context, place.lane), 0)
+                for table, positions in seen.items()
+                if rows_sql(table, place.context) is not None
+            )
+            if reached < place.pos:
+                behind.append(Behind(place, reached))
+        return behind
+
+    def _look(self) -> Mapping[str, Mapping[Lane, int]]:
+        with self._looking:
+            now = time.monotonic()
+            if now - self._looked_at >= LOOK_SECONDS:
+                self._seen = {table: self.projected.positions(table) for table in TABLES}
+                self._looked_at = now
+            return self._seen
