@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -37,6 +38,15 @@ class Settings(BaseSettings):
     """Where a process without an HTTP API of its own serves `/metrics`, `/health` and `/ready`; 0 is nowhere."""
     log_format: Literal["text", "json"] = "text"
     """Lines for people, or one JSON object for each."""
+    upstreams: Mapping[str, str] = {}
+    """For the gateway, as JSON: role -> address of its process, such as {"ordering": "http://127.0.0.1:8004"}."""
+    is_private_network: bool = False
+    """Processes listen on a loopback address only, unless this says that a network of containers keeps others out:
+    tokens are signed by a key that lies in the home, and are good for whoever has one."""
+    clock_header: bool = False
+    """A request may say what time it is (header Groupement-Now), to give a generated network its past. Whoever may send
+    requests could then write history: it is refused on any other address than a loopback one, and never belongs in
+    an installation that holds real orders."""
 
     def store_environment(self, context: str) -> dict[str, str]:
         """The `eventsourcing` library's variables for the store of a context."""
