@@ -80,8 +80,9 @@ class Transaction:
     def _add(self, stream_id: UUID, event: Event, evolve: Evolve[S], copy: Copy | None = None) -> None:
         state = self.states[stream_id]
         version = state.version + 1
-        self.recorded.append(Recorded(stream_id, version, event, copy))
+        # First what may fail: an event that the state cannot take must not be recorded.
         self.states[stream_id] = State(evolve, evolve(state.value, event), version, state.pos)
+        self.recorded.append(Recorded(stream_id, version, event, copy))
 
     def single(self, stream_id: UUID, event: Event) -> None:
         """Adds the only event of a stream that nobody reads as a state: a receipt, an identity that is given once."""

@@ -23,6 +23,7 @@ from services.finance import api as finance
 from services.finance.query import BadQuestion
 from services.membership import api as membership
 from services.ordering import api as ordering
+from services.ordering.inbox import KnowledgeIncomplete
 from services.suppliers import api as suppliers
 from services.tendering import api as tendering
 
@@ -37,8 +38,8 @@ API = (
 )
 """What needs a token and a role."""
 PUBLIC = (operations.public, pages.router)
-STATUSES: dict[type[Refusal], int] = {BadCursor: 400, BadQuestion: 422}
-"""Statuses of refusals of ours that are about the form of a request; the rest is in infra/problems."""
+STATUSES: dict[type[Refusal], int] = {BadCursor: 400, BadQuestion: 422, KnowledgeIncomplete: 503}
+"""Statuses of refusals of the services that are no 409; the rest is in infra/problems."""
 GRACE_SECONDS = 10
 """How long running requests may take to end after a signal."""
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 from typing import ClassVar
 from uuid import UUID
 
 from events.base import AlreadyExists, Event, Unknown
 from events.ordering import EVENTS, CreditNoteReceived, InvoiceReceived, PastLine
+from infra.dead_letters import MessageParked, MessageSettled
 from infra.event_store import Accepted, Clock, EventStore, Request, Transaction, open_store, utc_now
 from infra.log import Entry
 from infra.settings import Settings
@@ -26,7 +28,7 @@ from services.ordering.commands import (
     SubmitOrder,
     WithdrawOrder,
 )
-from services.ordering.inbox import Inbox
+from services.ordering.inbox import Inbox, check_known
 from services.ordering.lines import sum_by_lot
 from services.ordering.order import Order
 from services.ordering.reactions import NOTED, adhesion_stream, standing_stream, terms_stream
@@ -54,7 +56,7 @@ class BillKnown(Event):
 
 def build(settings: Settings, clock: Clock = utc_now) -> Ordering:
     """The ordering service on the store that the settings name."""
-    classes: list[type[Event]] = [*EVENTS, *NOTED, BillKnown]
+    classes: list[type[Event]] = [*EVENTS, *NOTED, BillKnown, MessageParked, MessageSettled]
     return Ordering(open_store("ordering", classes, settings.store_environment("ordering"), clock, settings.lanes))
 
 
@@ -63,7 +65,8 @@ class Ordering:
 
     def __init__(self, store: EventStore) -> None:
         self.store = store
-        self._inbox = Inbox(store)
+        self.inbox = Inbox(store)
+        """What other contexts publish, taken in."""
 
     def handle(self, request: Request[OrderingCommand]) -> Accepted:
         """Runs a command, once. Raises Refusal."""
@@ -74,12 +77,15 @@ class Ordering:
         return self.store.execute_many(requests, self._decide)
 
     def react(self, context: str, entries: Sequence[Entry]) -> None:
-        """Notes another context's events, each once, whatever is delivered again. Raises BrokenChain."""
-        self._inbox.take(context, entries)
+        """Notes another context's events, each once, whatever is delivered again.
+
+        Raises BrokenChain, NotTaken.
+        """
+        self.inbox.take(context, entries)
 
     def noted_pos(self, context: str, lane: int) -> int:
         """How far the reactions to a lane of another context have come."""
-        return self._inbox.pos(context, lane)
+        return self.inbox.pos(context, lane)
 
     def order(self, order_id: UUID, scope: UUID | None = None) -> tuple[Order, int]:
         """An order and its version, for whoever may see it. Raises Unknown."""
@@ -105,8 +111,11 @@ class Ordering:
             raise AlreadyExists(msg, pointer="/order_id")
         tx.expect(command.order_id)
         terms = self._terms(tx, command.agreement_id)
+        check_known(tx, "membership", command.establishment_id)
         adhesion = tx.read(adhesion_stream(command.establishment_id, command.agreement_id), evolve_adhesion)
         lot = terms.lots.get(command.lines[0].lot_id)
+        if lot:
+            check_known(tx, "suppliers", lot.lot.supplier_id)
         standing = tx.read(standing_stream(lot.lot.supplier_id), evolve_standing) if lot else None
         submitted = submission.submit(command, terms, adhesion, standing)
         stream, by_lot = ceiling.ceiling_stream(command.agreement_id), sum_by_lot(submitted.lines)
@@ -145,7 +154,7 @@ class Ordering:
         tx.append(known.order_id, [event], order.evolve)
 
     def _terms(self, tx: Transaction, agreement_id: UUID) -> Terms:
-        terms = tx.read(terms_stream(agreement_id), evolve_terms)
+        terms = _noted_terms(tx, agreement_id)
         if terms is None or not (terms.is_signed or terms.is_recorded):
             msg = f"agreement {agreement_id} is not known"
             raise Unknown(msg, pointer="/agreement_id")
@@ -181,7 +190,7 @@ class Ordering:
             raise past_order.OnlyTheGroup(msg)
         known = tx.read(command.order_id, order.evolve, presume_new=True)
         tx.expect(command.order_id)
-        found = past_order.record(known, command, lambda key: tx.read(terms_stream(key), evolve_terms))
+        found = past_order.record(known, command, partial(_noted_terms, tx))
         tx.append(command.order_id, found, order.evolve)
         for event in found:
             for line in event.lines:
@@ -200,3 +209,8 @@ def _visible(found: Order | None, order_id: UUID, scope: UUID | None) -> Order:
         msg = f"order {order_id} is not known"
         raise Unknown(msg, pointer="/order_id")
     return found
+
+
+def _noted_terms(tx: Transaction, agreement_id: UUID) -> Terms | None:
+    check_known(tx, "tendering", agreement_id)
+    return tx.read(terms_stream(agreement_id), evolve_terms)

@@ -1,0 +1,219 @@
+"""Dead letters: messages that a service could not take in, kept until it can.
+
+A letter is an internal event in the service's own store, written in the transaction that moves the lane's position
+past the message: the store is the truth about what is still open. The topic `<context>-dead-letters` holds the message
+once more, as it came, for whoever watches topics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, NamedTuple
+from uuid import UUID
+
+from kafka import KafkaProducer
+from pydantic import ConfigDict
+
+from events.base import Event, Instant, Refusal, derived_id
+from infra.event_store import NAMESPACE
+from infra.kafka import Headers, NoSuchTopic, dead_letter_topic_of, opened
+from infra.log import Entry
+from infra.topic import DELIVERY_MS, PRODUCER
+
+LETTERS = derived_id(NAMESPACE, "dead-letters")
+"""The stream of a store that says which letters are open."""
+PREFIX = "dead_letter_"
+"""What the headers begin with that a dead letter adds to those of its message."""
+Kind = Literal["newer", "unreadable", "defect", "behind", "foreign"]
+"""Why a message was parked: it is of a newer version than the code reads; it is not what it says; taking it in failed
+each time; an earlier message of the same aggregate is parked; it is no event of a store at all."""
+
+
+class NoSuchLetter(Refusal):
+    """No open dead letter has this name."""
+
+    rule = "A dead letter is named by context, lane and position, such as tendering/0/1234"
+    remedy = "See `groupement dead-letters list`."
+
+
+class Message(NamedTuple):
+    """A message of a topic, as it lies there."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+class MessageParked(Event):
+    """Internal: a message of another context was put aside, untouched."""
+
+    TOPIC: ClassVar[str] = "_store.MessageParked.v1"
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
+    source: str
+    """Context whose message it is."""
+    lane: int
+    offset: int
+    """Where the message lies in its partition; after a topic was made anew, where it lay."""
+    kind: Kind
+    reason: str
+    pos: int | None
+    """Its place in its context's log; null for what is no event of a store."""
+    prev: int
+    stream_id: UUID | None
+    """The aggregate; null for what is no event of a store."""
+    version: int
+    type: str
+    sent_at: Instant | None
+    """`recorded_at` of the message: the running maximum of its lane."""
+    raw: bytes
+
+    @property
+    def name(self) -> str:
+        """What people call the letter."""
+        return f"{self.source}/{self.lane}/{f'@{self.offset}' if self.pos is None else self.pos}"
+
+    @property
+    def entry(self) -> Entry | None:
+        """The event, as the message carried it; None for what is none."""
+        if self.pos is None or self.stream_id is None or self.sent_at is None:
+            return None
+        return Entry(
+            self.lane, self.pos, self.prev, self.stream_id, self.version, self.type, self.sent_at, self.raw
+        )  # fmt: skip
+
+
+class MessageSettled(Event):
+    """Internal: a parked message was taken in, or needs not to be."""
+
+    TOPIC: ClassVar[str] = "_store.MessageSettled.v1"
+    name: str
+
+
+def parked(context: str, entry: Entry, offset: int, kind: Kind, reason: str) -> MessageParked:
+    """The letter of an event that could not be taken in."""
+    return MessageParked(
+        source=context,
+        lane=entry.lane,
+        offset=offset,
+        kind=kind,
+        reason=reason,
+        pos=entry.pos,
+        prev=entry.prev,
+        stream_id=entry.stream_id,
+        version=entry.version,
+        type=entry.type,
+        sent_at=entry.recorded_at,
+        raw=entry.raw,
+    )
+
+
+def foreign(context: str, message: Message, reason: str) -> MessageParked:
+    """The letter of a message that is no event of a store."""
+    return MessageParked(
+        source=context,
+        lane=message.partition,
+        offset=message.offset,
+        kind="foreign",
+        reason=reason,
+        pos=None,
+        prev=0,
+        stream_id=None,
+        version=0,
+        type="",
+        sent_at=None,
+        raw=message.value or b"",
+    )
+
+
+Held = tuple[str, UUID]
+"""Context and aggregate."""
+
+
+@dataclass(frozen=True)
+class Letters:
+    """The open letters of a store, in the order in which they were parked."""
+
+    open: Mapping[str, MessageParked] = field(default_factory=lambda: MappingProxyType({}))
+    first: Mapping[Held, str] = field(default_factory=lambda: MappingProxyType({}))
+    """For each aggregate with an open letter the name of its first."""
+
+    def holding(self, context: str, stream_id: UUID) -> MessageParked | None:
+        """The first open letter of an aggregate: nothing later of it may be taken in before."""
+        name = self.first.get((context, stream_id))
+        return self.open[name] if name else None
+
+    def after(self, letter: MessageParked) -> Iterator[MessageParked]:
+        """The open letters of a letter's aggregate, in their order; of what is no event, itself."""
+        for one in self.open.values():
+            if one is letter or (one.stream_id and (one.source, one.stream_id) == (letter.source, letter.stream_id)):
+                yield one
+
+
+def evolve(letters: Letters | None, event: Event) -> Letters:
+    """The letters after one was parked or settled."""
+    known = dict(letters.open) if letters else {}
+    match event:
+        case MessageParked():
+            known[event.name] = event
+        case MessageSettled():
+            known.pop(event.name, None)
+    first: dict[Held, str] = {}
+    for name, one in known.items():
+        if one.stream_id:
+            first.setdefault((one.source, one.stream_id), name)
+    return Letters(known, first)
+
+
+def headers_of_letter(letter: MessageParked, message: Message, reader: str) -> list[tuple[str, bytes]]:
+    """The message's own headers, as they came, and who parked it, why, and where it lay."""
+    said = {
+        "reader": reader,
+        "kind": letter.kind,
+        "reason": letter.reason,
+        "topic": message.topic,
+        "partition": message.partition,
+        "offset": message.offset,
+        "pos": "" if letter.pos is None else letter.pos,
+    }
+    return [*message.headers, *((PREFIX + name, str(value).encode()) for name, value in said.items())]
+
+
+class DeadLetterTopics:
+    """Writes messages to the dead-letter topics of their contexts. One thread at a time."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._producer: Any = None
+
+    def put(self, letter: MessageParked, message: Message, reader: str) -> None:
+        """Returns when the broker has the message; one that is put twice lies there twice.
+
+        Raises KafkaError and NoSuchTopic.
+        """
+        topic = dead_letter_topic_of(letter.source)
+        if self._producer is None:
+            self._producer = opened(KafkaProducer, self._bootstrap, **{**PRODUCER, "linger_ms": 0})
+        headers = headers_of_letter(letter, message, reader)
+        try:
+            sent = self._producer.send(topic, message.value, message.key, headers, message.partition)
+            sent.get(DELIVERY_MS / 1_000)
+        except ValueError as error:
+            self.close()
+            raise NoSuchTopic(f"the topic {topic}, partition {message.partition}, is missing: {error}") from error
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Lets go of the broker."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with suppress(Exception):  # what it could not deliver was raised already
+                producer.close(timeout=5)
