@@ -76,9 +76,12 @@ def credit(order: Order, command: ReceiveCreditNote) -> CreditNoteReceived:
 
 def _billed(order: Order, n: int, billed: BilledLine, sign: int) -> Line:
     """The billed part of a line: its baseline goes by quantity, its amount is as billed."""
-    known = order.line(billed.line_id, f"/lines/{n}/line_id")
-    after = within(known.invoiced + sign * billed.quantity, "the billed quantity", f"/lines/{n}/quantity")
-    return part(known.line, known.invoiced, after).model_copy(update={"amount": billed.amount})
+    known, place = order.line(billed.line_id, f"/lines/{n}/line_id"), f"/lines/{n}"
+    within(known.billed + sign * billed.amount, f"what is billed of line {billed.line_id}", f"{place}/amount")
+    after = within(
+        known.invoiced + sign * billed.quantity, f"the billed quantity of line {billed.line_id}", f"{place}/quantity"
+    )
+    return part(known.line, known.invoiced, after, f"{place}/quantity").model_copy(update={"amount": billed.amount})
 
 
 def _gross(net: Decimal, vat: Decimal) -> Decimal:

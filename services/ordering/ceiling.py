@@ -15,6 +15,7 @@ from uuid import UUID
 from events.base import Event, Refusal, cents, derived_id
 from events.ordering import CeilingApproached, CeilingReleased, CeilingReserved, LotAmount
 from events.tendering import InternalLimit
+from services.ordering.lines import within
 from services.ordering.terms import Terms
 
 WARNINGS = (80, 90, 100)
@@ -79,7 +80,7 @@ def _over(limit: InternalLimit | None, reserved: Decimal, amount: Decimal) -> De
 
 
 def reserve(ceiling: Ceiling, terms: Terms, order_id: UUID, by_lot: Mapping[UUID, Decimal]) -> list[Event]:
-    """Takes an order's amounts from the ceiling. Raises CeilingExceeded with what remains."""
+    """Takes an order's amounts from the ceiling. Raises CeilingExceeded with what remains, TooLarge."""
     total = sum(by_lot.values(), ZERO)
     _check("the agreement", terms.maximum, ceiling.reserved, total, terms)
     for lot_id, amount in by_lot.items():
@@ -91,7 +92,8 @@ def reserve(ceiling: Ceiling, terms: Terms, order_id: UUID, by_lot: Mapping[UUID
         currency=terms.currency,
         amount=total,
         lots=_lots(by_lot),
-        reserved=ceiling.reserved + total,
+        # Where only the lots have a maximum, nothing else keeps their sum small enough to be written.
+        reserved=within(ceiling.reserved + total, "what the agreement's orders reserve in all"),
     )
     return [reserved, *_warnings(evolve(ceiling, reserved), terms, by_lot)]
 

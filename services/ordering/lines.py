@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
 from uuid import UUID
 
-from events.base import LIMIT, Refusal, cents, plain
+from events.base import CENT, LIMIT, Refusal, plain
 from events.ordering import Line
 
 ZERO = Decimal(0)
@@ -60,33 +60,31 @@ def sum_by_lot(lines: Iterable[Line]) -> dict[UUID, Decimal]:
     return found
 
 
-def share(whole: Decimal, quantity: Decimal, of: Decimal) -> Decimal:
-    """The part of a line's total that belongs to a cumulative quantity, HALF_UP to the cent. Raises TooLarge."""
-    return cents(within(whole * quantity / of, "the part of the line")) if of else NO_MONEY
-
-
-def part(line: Line, before: Decimal, after: Decimal) -> Line:
+def part(line: Line, before: Decimal, after: Decimal, pointer: str = "/quantity") -> Line:
     """The part of a line between two cumulative quantities, in ordered units.
 
     It is positive whichever of the two is larger: the event's kind says the sign. The price stays the line's.
     Raises TooLarge.
     """
     low, high = sorted((before, after))
+
+    def between(whole: Decimal, quantum: Decimal, what: str) -> Decimal:
+        return _share(line, whole, high, quantum, what, pointer) - _share(line, whole, low, quantum, what, pointer)
+
     baseline = line.baseline_amount
     return line.model_copy(
         update={
             "quantity": high - low,
-            "base_quantity": _base(line, high) - _base(line, low),
-            "amount": share(line.amount, high, line.quantity) - share(line.amount, low, line.quantity),
-            "baseline_amount": None
-            if baseline is None
-            else share(baseline, high, line.quantity) - share(baseline, low, line.quantity),
+            "base_quantity": between(line.base_quantity, MILLIONTH, "quantity in base units"),
+            "amount": between(line.amount, CENT, "amount"),
+            "baseline_amount": None if baseline is None else between(baseline, CENT, "baseline"),
         }
     )
 
 
-def _base(line: Line, quantity: Decimal) -> Decimal:
+def _share(line: Line, whole: Decimal, quantity: Decimal, quantum: Decimal, what: str, pointer: str) -> Decimal:
+    """What of a line's total belongs to a cumulative quantity, HALF_UP."""
     if not line.quantity:
         return ZERO
-    base_quantity = within(line.base_quantity * quantity / line.quantity, "the part of the line in base units")
-    return base_quantity.quantize(MILLIONTH, rounding=ROUND_HALF_UP)
+    found = within(whole * quantity / line.quantity, f"the {what} of {plain(quantity)} of line {line.line_id}", pointer)
+    return found.quantize(quantum, rounding=ROUND_HALF_UP)

@@ -9,6 +9,7 @@ from events.base import Unknown
 from events.ordering import InvoiceReceived
 from services.ordering.app import Ordering
 from services.ordering.billing import InvoiceIsKnown, bill_id
+from services.ordering.commands import BilledLine
 from services.ordering.lines import DoubleLine, TooLarge
 from services.ordering.order import BeforeTheOrder, Progress, WrongState
 from tests.scenario import Scenario
@@ -29,12 +30,14 @@ from tests.services.ordering.facts import (
     lot,
     money,
     ordered,
+    price,
     receive,
     signed,
     submit,
 )
 
 FA_1 = bill_id(SUPPLIER, "invoice", "FA-1", 2022)
+HUGE = "999999999999"
 
 
 def test_an_invoice_counts_as_billed_whatever_price_was_agreed(ordered_ten: Scenario) -> None:
@@ -140,14 +143,39 @@ def test_an_invoice_is_not_issued_before_the_order(ordered_ten: Scenario) -> Non
     )
 
 
-def test_sums_of_more_than_twelve_digits_are_refused(may_order: Scenario) -> None:
-    huge = "999999999999"
-    may_order.given(baseline("12"), submit("10", ordered("1", "2")))
-    may_order.when(invoice(billed("1", huge), billed("1", huge, "2"))).then_refused(TooLarge, pointer="/lines")
-    may_order.when(invoice(billed("1", huge), vat="1")).then_refused(TooLarge, pointer="/vat")
-    may_order.when(invoice(billed(huge, "1"))).then_refused(TooLarge, pointer="/lines")
-    may_order.given(invoice(billed("1", "1"))).when(invoice(billed(huge, "1"), number="FA-2"))
-    may_order.then_refused(TooLarge, pointer="/lines/0/quantity")
+@pytest.mark.parametrize(
+    ("lines", "vat", "pointer", "saying"),
+    [
+        ([billed("1", HUGE), billed("1", HUGE, "2")], "0", "/lines", "the invoice's net would be 1999999999998"),
+        ([billed("1", HUGE)], "1", "/vat", "the gross amount would be 1000000000000"),
+        # At its price of 10.00, and at its reference of 2,000.00.
+        ([billed("0", "1"), billed("100000000000", "1", "2")], "0", "/lines/1/quantity", "the amount of 100000000000"),
+        ([billed("500000000", "1")], "0", "/lines/0/quantity", "the baseline of 500000000 of line 1"),
+    ],
+)
+def test_what_makes_more_than_twelve_digits_is_refused(
+    may_order: Scenario, lines: list[BilledLine], vat: str, pointer: str, saying: str
+) -> None:
+    may_order.given(baseline("2000"), submit("10", ordered("1", "2")))
+    may_order.when(invoice(*lines, vat=vat)).then_refused(TooLarge, pointer=pointer, saying=saying)
+
+
+def test_what_makes_more_than_twelve_digits_with_the_invoices_before_is_refused(may_order: Scenario) -> None:
+    may_order.given(submit("10", ordered("10", "2")), invoice(billed("1", HUGE, "2"), vat="0"))
+    may_order.when(invoice(billed("1", "1"), billed("1", "1", "2"), number="FA-2"))
+    may_order.then_refused(TooLarge, pointer="/lines/1/amount", saying="billed of line 2 would be 1000000000000")
+    may_order.when(invoice(billed("1", "1"), billed(HUGE, "0", "2"), number="FA-2"))
+    may_order.then_refused(TooLarge, pointer="/lines/1/quantity", saying="quantity of line 2 would be 1000000000000")
+    may_order.when(invoice(billed("1", "1"), billed("1", "0.99", "2"), number="FA-2"))
+    assert may_order.refusal is None
+
+
+def test_a_billed_part_of_a_crate_of_millions_is_refused_where_its_units_cannot_be_written(nothing: Scenario) -> None:
+    crates = price(unit_price="0.01", base_units="1000000", unit="crate")
+    nothing.given(signed(lots=(lot(prices=(crates,)),)), adheres(), submit("1"))
+    nothing.when(invoice(billed("1000000", "1"))).then_refused(
+        TooLarge, pointer="/lines/0/quantity", saying="the quantity in base units of 1000000 of line 1"
+    )
 
 
 @pytest.mark.parametrize("scope", [OTHER, SUPPLIER])

@@ -325,6 +325,14 @@ def test_a_baseline_or_a_total_of_more_than_twelve_digits_is_refused(nothing: Sc
     )
 
 
+def test_reservations_of_more_than_twelve_digits_in_all_are_refused(nothing: Scenario) -> None:
+    # Without a maximum of the agreement's own, only the lots' are kept.
+    lots = (lot(maximum="999999999999"), lot(SECOND_LOT, "2", maximum="999999999999"))
+    nothing.given(signed(maximum=None, lots=lots), adheres(), submit("60000000000"))
+    second = submit(order_id=UUID(int=101), lines=(ordered("40000000000", lot_id=SECOND_LOT),))
+    nothing.when(second).then_refused(TooLarge, pointer="/lines", saying="reserve in all would be 1000000000000")
+
+
 def test_a_misspelt_field_is_refused() -> None:
     with pytest.raises(ValidationError, match="Extra inputs"):
         SubmitOrder.model_validate({**submit().model_dump(), "establishement_id": "1"})
