@@ -135,7 +135,7 @@ class OrderRejected(_OrderEvent):
 
 
 class OrderWithdrawn(_OrderEvent):
-    """The author took back an order that waited for its approval; it never counted."""
+    """The establishment took back an order that waited for its approval; it never counted."""
 
     TOPIC: ClassVar[str] = "ordering.OrderWithdrawn.v1"
     total: Amount

@@ -7,7 +7,8 @@ import pytest
 from infra.settings import Settings
 from services.ordering.app import Ordering, build
 from tests.scenario import Scenario
-from tests.services.ordering.facts import adheres, lot, ordered, signed, submit
+from tests.services.ordering.facts import adheres, lot, ordered, recorded, signed, submit
+from tests.services.ordering.past import FIRST_PRICE
 
 
 @pytest.fixture
@@ -51,3 +52,9 @@ def ordered_ten(may_order: Scenario) -> Scenario:
 def ordered_two_lines(nothing: Scenario) -> Scenario:
     """Ten boxes of gloves at 10.00, and four of masks at 2.50."""
     return nothing.given(signed(lots=(lot(),)), adheres(), submit("10", ordered("4", "2", item="MASKS")))
+
+
+@pytest.fixture
+def history(nothing: Scenario) -> Scenario:
+    """A recorded agreement, and the first recorded price of its item: 6.00."""
+    return nothing.given(recorded(), FIRST_PRICE)

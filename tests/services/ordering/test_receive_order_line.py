@@ -6,19 +6,19 @@ from uuid import UUID
 import pytest
 
 from events.base import Unknown
-from events.ordering import OrderLineReceived, OrderLineReturned
+from events.ordering import OrderLineReceived
+from infra.event_store import Outdated
 from services.ordering.app import Ordering
-from services.ordering.commands import OrderingCommand
 from services.ordering.order import BeforeTheOrder, Progress, TooMuch
 from tests.scenario import Scenario
 from tests.services.ordering.facts import (
+    DAY,
     LATER,
     ORDER,
     OTHER,
     SUPPLIER,
     adheres,
     baseline,
-    give_back,
     head,
     line,
     lot,
@@ -34,12 +34,6 @@ from tests.services.ordering.facts import (
 def test_a_part_of_a_line_arrives(ordered_ten: Scenario) -> None:
     ordered_ten.when(receive("4", delivery_note="BL-7")).then(
         OrderLineReceived(**head(LATER), delivery_note="BL-7", lines=(line("4", "40"),))
-    )
-
-
-def test_a_part_of_what_arrived_goes_back(ordered_ten: Scenario) -> None:
-    ordered_ten.given(receive("4")).when(give_back("3")).then(
-        OrderLineReturned(**head(LATER), reason="torn", lines=(line("3", "30"),))
     )
 
 
@@ -87,35 +81,22 @@ def test_too_much_of_one_line_is_not_made_up_for_by_another(ordered_two_lines: S
     assert ordering.order(ORDER)[0].receipt is Progress.FULL
 
 
-def test_more_than_came_does_not_go_back(ordered_ten: Scenario) -> None:
-    ordered_ten.when(give_back("1")).then_refused(TooMuch, pointer="/quantity", saying="0 of line 1 are here")
-    ordered_ten.given(receive("4"), give_back("1")).when(give_back("4")).then_refused(TooMuch, saying="3 of line 1")
+def test_a_line_that_the_order_does_not_have_is_refused(ordered_two_lines: Scenario) -> None:
+    ordered_two_lines.when(receive("1", "7")).then_refused(
+        Unknown, pointer="/line_id", saying="has no line 7; it has 1, 2"
+    )
 
 
-def test_what_went_back_may_arrive_again(ordered_ten: Scenario, ordering: Ordering) -> None:
-    ordered_ten.given(receive("10"), give_back("10"))
-    assert ordering.order(ORDER)[0].receipt is Progress.NONE
-    ordered_ten.when(receive("10")).then(OrderLineReceived(**head(LATER), lines=(line("10", "100"),)))
-
-
-@pytest.mark.parametrize("command", [receive("1", "7"), give_back("1", "7")])
-def test_a_line_that_the_order_does_not_have_is_refused(ordered_two_lines: Scenario, command: OrderingCommand) -> None:
-    ordered_two_lines.when(command).then_refused(Unknown, pointer="/line_id", saying="has no line 7; it has 1, 2")
-
-
-@pytest.mark.parametrize(
-    ("command", "pointer"),
-    [(receive("1", day=date(2022, 2, 28)), "/received_on"), (give_back("1", day=date(2022, 2, 28)), "/returned_on")],
-)
-def test_nothing_arrives_or_goes_back_before_the_order(
-    ordered_ten: Scenario, command: OrderingCommand, pointer: str
-) -> None:
-    ordered_ten.given(receive("5")).when(command).then_refused(BeforeTheOrder, pointer=pointer)
+def test_nothing_arrives_before_the_order(ordered_ten: Scenario) -> None:
+    ordered_ten.when(receive("1", day=date(2022, 2, 28))).then_refused(BeforeTheOrder, pointer="/received_on")
+    ordered_ten.when(receive("1", day=DAY))
+    assert ordered_ten.only(OrderLineReceived).business_date == DAY
 
 
 @pytest.mark.parametrize("scope", [OTHER, SUPPLIER])
-@pytest.mark.parametrize("command", [receive("1"), give_back("1")])
-def test_who_acts_for_another_is_told_that_it_is_not_known(
-    ordered_ten: Scenario, command: OrderingCommand, scope: UUID
-) -> None:
-    ordered_ten.given(receive("5")).when(command, scope=scope).then_refused(Unknown, pointer="/order_id")
+def test_who_acts_for_another_is_told_that_it_is_not_known(ordered_ten: Scenario, scope: UUID) -> None:
+    ordered_ten.when(receive("1"), scope=scope).then_refused(Unknown, pointer="/order_id")
+
+
+def test_a_receipt_of_a_version_that_is_no_longer_the_newest_is_refused(ordered_ten: Scenario) -> None:
+    ordered_ten.given(receive("1")).when(receive("1"), expected_version=1).then_refused(Outdated)

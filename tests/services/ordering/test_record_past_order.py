@@ -7,132 +7,43 @@ from uuid import UUID, uuid4
 import pytest
 
 from events.base import Event, Unknown
-from events.ordering import PastLine, PastOrderCorrected, PastOrderRecorded
-from events.tendering import BaselineMethod
+from events.ordering import PastOrderRecorded
 from infra.event_store import Request
 from services.ordering.app import Ordering
 from services.ordering.billing import InvoiceIsKnown
-from services.ordering.commands import OrderingCommand, PastOrderLine, RecordPastOrder
+from services.ordering.commands import OrderingCommand
 from services.ordering.lines import DoubleLine, TooLarge
 from services.ordering.order import Commitment, Progress, WrongState
 from services.ordering.past_order import (
     NotItsId,
     NotRecorded,
     OnlyTheGroup,
-    OtherContent,
-    OtherCurrency,
     past_order_id,
 )
 from tests.scenario import Scenario
 from tests.services.ordering.facts import (
-    AGREEMENT,
     ESTABLISHMENT,
     OTHER,
-    OTHER_SUPPLIER,
     SUPPLIER,
     adheres,
     approve,
-    baseline,
     billed,
     cancel,
     credit,
     invoice,
-    money,
     receive,
-    recorded,
     signed,
     submit,
 )
-
-ITEM = UUID(int=41)
-ORDER = past_order_id(ESTABLISHMENT, "scms", "SCMS-4")
-MARCH, APRIL, MAY = date(2012, 3, 5), date(2012, 4, 2), date(2012, 5, 7)
-
-
-def asked(line_id: str = "1", ordered_on: date = MARCH, **more: Any) -> PastOrderLine:
-    said: dict[str, Any] = {
-        "line_id": line_id,
-        "agreement_id": AGREEMENT,
-        "supplier_id": SUPPLIER,
-        "category": "ARV",
-        "item": "Nevirapine 30 tabs",
-        "label": "Nevirapine",
-        "unit": "30 tabs",
-        "quantity": "100",
-        "unit_price": "5.50",
-        "amount": "551.00",
-        "baseline_id": ITEM,
-        "ordered_on": ordered_on,
-        "received_on": MAY,
-        "invoiced_on": MAY,
-        "invoice_number": f"SCMS-4-{line_id}",
-    }
-    return PastOrderLine(**{**said, **more})
-
-
-def record(*lines: PastOrderLine, **more: Any) -> RecordPastOrder:
-    said: dict[str, Any] = {
-        "order_id": ORDER,
-        "establishment_id": ESTABLISHMENT,
-        "source": "scms",
-        "number": "SCMS-4",
-        "currency": "USD",
-        "lines": lines or (asked(),),
-    }
-    return RecordPastOrder(**{**said, **more})
-
-
-def correct(*lines: PastOrderLine) -> RecordPastOrder:
-    return record(*lines, is_correction=True)
-
-
-def said(line: PastOrderLine, counted_on: date = MARCH, baseline: str | None = "6") -> PastLine:
-    """The line as it is recorded."""
-    return PastLine(
-        **line.model_dump(exclude={"baseline_id"}),
-        base_quantity=line.quantity,
-        counted_on=counted_on,
-        baseline_price=baseline,
-        baseline_amount=baseline and money(baseline) * line.quantity,
-    )
-
-
-def document(day: date = MARCH) -> dict[str, Any]:
-    return {
-        "order_id": ORDER,
-        "establishment_id": ESTABLISHMENT,
-        "business_date": day,
-        "currency": "USD",
-        "source": "scms",
-        "number": "SCMS-4",
-    }
-
-
-def was_recorded(*lines: PastLine, day: date = MARCH) -> PastOrderRecorded:
-    return PastOrderRecorded(**document(day), lines=lines)
-
-
-def was_corrected(*pairs: tuple[PastLine, PastLine], day: date = MARCH) -> PastOrderCorrected:
-    before, after = zip(*pairs, strict=True)
-    return PastOrderCorrected(**document(day), reversed_lines=before, lines=after)
-
-
-FIRST_PRICE = baseline(
-    "6",
-    "Nevirapine 30 tabs",
-    date(2010, 1, 1),
-    None,
-    baseline_id=ITEM,
-    agreement_id=None,
-    method=BaselineMethod.FIRST_RECORDED_PRICE,
-    currency="USD",
+from tests.services.ordering.past import (
+    APRIL,
+    MARCH,
+    ORDER,
+    asked,
+    record,
+    said,
+    was_recorded,
 )
-
-
-@pytest.fixture
-def history(nothing: Scenario) -> Scenario:
-    """A recorded agreement, and the first recorded price of its item: 6.00."""
-    return nothing.given(recorded(), FIRST_PRICE)
 
 
 def test_an_order_of_the_past_is_recorded_as_it_was(history: Scenario, ordering: Ordering) -> None:
@@ -211,79 +122,6 @@ def test_ids_of_other_numbers_and_sources_differ() -> None:
     names = [("a", "b:c"), ("a:b", "c"), ("a", "b"), ("", "a:b"), ("b", "a"), ("1:a", ":b"), ("a:", "b")]
     assert len({past_order_id(ESTABLISHMENT, source, number) for source, number in names}) == len(names)
     assert past_order_id(ESTABLISHMENT, "a", "b") != past_order_id(OTHER, "a", "b")
-
-
-# Conflict and correction
-
-
-@pytest.mark.parametrize(
-    ("changed", "saying"),
-    [
-        ({"amount": "552"}, "amount: recorded '551.00', now '552.00'"),
-        ({"quantity": "1000"}, "quantity: recorded '100', now '1000'"),
-        ({"unit_price": "5.55"}, "unit_price: recorded '5.5', now '5.55'"),
-        ({"ordered_on": APRIL}, "ordered_on: recorded '2012-03-05', now '2012-04-02'"),
-        ({"invoiced_on": None}, "invoiced_on: recorded '2012-05-07', now 'None'"),
-        ({"supplier_id": OTHER_SUPPLIER}, f"supplier_id: recorded '{SUPPLIER}', now '{OTHER_SUPPLIER}'"),
-        ({"unit": "60 tabs", "label": "NVP"}, "unit: recorded '30 tabs', now '60 tabs'"),
-    ],
-)
-def test_a_line_that_came_before_with_other_content_is_a_conflict_that_names_both_values(
-    history: Scenario, changed: dict[str, Any], saying: str
-) -> None:
-    history.given(record(asked(), asked("2"))).when(record(asked("2"), asked(**changed)))
-    history.then_refused(OtherContent, pointer="/lines/1", saying=saying)
-    assert history.refusal is not None
-    assert "order SCMS-4, line 1 " in history.refusal.detail
-
-
-def test_a_correction_reverses_what_was_recorded_and_records_what_is_right(
-    history: Scenario, ordering: Ordering
-) -> None:
-    right = asked(amount="5510", quantity="1000")
-    history.given(record(asked(), asked("2"))).when(correct(right, asked("2"))).then(
-        was_corrected((said(asked()), said(right)))
-    )
-    assert ordering.order(ORDER)[0].lines["1"].line.amount == money("5510")
-    history.when(record(right)).then()
-
-
-def test_a_correction_counts_on_the_day_of_what_it_corrects(history: Scenario) -> None:
-    history.given(record(asked("1", APRIL)), record(asked("2", MARCH)))
-    right = asked("1", APRIL, amount="1")
-    history.when(correct(right)).then(was_corrected((said(asked("1", APRIL), APRIL), said(right, APRIL)), day=APRIL))
-
-
-def test_a_line_whose_order_day_was_wrong_counts_on_the_right_day_and_so_do_those_that_took_it(
-    history: Scenario,
-) -> None:
-    # 2002 was a slip of the pen, and line 2 counted on it as well.
-    slip = asked("1", date(2002, 3, 5))
-    history.given(record(slip, asked("2", APRIL)))
-    history.when(correct(asked("1", MAY))).then(
-        was_corrected(
-            (said(slip, slip.ordered_on), said(asked("1", MAY), APRIL)),
-            (said(asked("2", APRIL), slip.ordered_on), said(asked("2", APRIL), APRIL)),
-            day=APRIL,
-        )
-    )
-
-
-def test_a_correction_may_bring_new_lines(history: Scenario) -> None:
-    right = asked(amount="1")
-    history.given(record()).when(correct(right, asked("2"))).then(
-        was_recorded(said(asked("2"))), was_corrected((said(asked()), said(right)))
-    )
-
-
-def test_a_correction_that_changes_nothing_records_nothing(history: Scenario) -> None:
-    history.given(record()).when(correct(asked())).then()
-
-
-def test_an_order_has_one_currency(history: Scenario) -> None:
-    history.given(record())
-    for command in (record(asked("2"), currency="EUR"), record(currency="EUR", is_correction=True)):
-        history.when(command).then_refused(OtherCurrency, pointer="/currency", saying="recorded in USD, now EUR")
 
 
 # Refusals

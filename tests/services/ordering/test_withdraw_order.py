@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from datetime import date
+from uuid import UUID
+
+import pytest
+
+from events.base import Unknown
+from events.ordering import CeilingReleased, LotAmount, OrderWithdrawn
+from infra.event_store import Outdated
+from services.ordering.app import Ordering
+from services.ordering.commands import OrderingCommand
+from services.ordering.order import BeforeTheOrder, Commitment, WrongState
+from tests.scenario import Scenario
+from tests.services.ordering.facts import (
+    AGREEMENT,
+    DAY,
+    ESTABLISHMENT,
+    LATER,
+    LOT,
+    ORDER,
+    OTHER,
+    SUPPLIER,
+    adheres,
+    approve,
+    billed,
+    cancel,
+    give_back,
+    head,
+    invoice,
+    limit,
+    receive,
+    reject,
+    signed,
+    submit,
+    withdraw,
+)
+
+WITHDRAWN = OrderWithdrawn(**head(LATER), total="1300", reason="ordered twice")
+RELEASED = CeilingReleased(
+    agreement_id=AGREEMENT,
+    order_id=ORDER,
+    currency="EUR",
+    amount="1300",
+    lots=(LotAmount(lot_id=LOT, amount="1300"),),
+    reserved="0",
+)
+
+
+@pytest.mark.parametrize("actor", ["officer-1", "officer-2"])
+def test_the_establishment_takes_back_an_order_that_waits(waiting: Scenario, ordering: Ordering, actor: str) -> None:
+    # Its author, or a colleague where the author is away.
+    waiting.when(withdraw(), actor=actor, scope=ESTABLISHMENT).then(WITHDRAWN, RELEASED)
+    assert ordering.order(ORDER)[0].commitment is Commitment.WITHDRAWN
+
+
+def test_what_a_withdrawn_order_gave_back_may_be_ordered(nothing: Scenario) -> None:
+    nothing.given(signed(maximum="1300", internal_limit=limit("1000")), adheres(), submit("130"), withdraw())
+    nothing.when(submit("130", order_id=UUID(int=101)))
+    assert nothing.refusal is None
+
+
+@pytest.mark.parametrize("before", [None, approve(), reject(), withdraw()], ids=["ordered", "approved", "rejected", "withdrawn"])  # fmt: skip
+def test_only_an_order_that_waits_is_withdrawn(limited: Scenario, before: OrderingCommand | None) -> None:
+    # What counts already is cancelled instead.
+    if before is None:
+        limited.given(submit("10"))
+    else:
+        limited.given(submit("130")).given(before, actor="approver-1")
+    limited.when(withdraw()).then_refused(WrongState, saying="does not wait for an approval")
+
+
+@pytest.mark.parametrize("command", [receive("1"), give_back("1"), cancel(), invoice(billed("1", "10"))])
+def test_a_withdrawn_order_has_no_sequel(waiting: Scenario, command: OrderingCommand) -> None:
+    waiting.given(withdraw()).when(command).then_refused(WrongState, saying="PO-100 is withdrawn")
+
+
+def test_a_withdrawal_is_not_dated_before_the_order_but_may_be_of_its_day(waiting: Scenario) -> None:
+    waiting.when(withdraw(date(2022, 2, 28))).then_refused(
+        BeforeTheOrder, pointer="/withdrawn_on", saying="before 2022-03-01"
+    )
+    waiting.when(withdraw(DAY))
+    assert waiting.only(OrderWithdrawn).business_date == DAY
+
+
+@pytest.mark.parametrize("scope", [OTHER, SUPPLIER])
+def test_who_acts_for_another_is_told_that_it_is_not_known(waiting: Scenario, scope: UUID) -> None:
+    waiting.when(withdraw(), scope=scope).then_refused(Unknown, pointer="/order_id")
+
+
+def test_a_withdrawal_of_a_version_that_is_no_longer_the_newest_is_refused(waiting: Scenario) -> None:
+    waiting.given(approve(), actor="approver-1")
+    waiting.when(withdraw(), expected_version=1).then_refused(Outdated, saying="the newest is 2")
