@@ -33,7 +33,7 @@ test: install-dev ## everything, with what it needs installed first
 	@$(BIN)/python -m pytest tests
 
 test-embedded: install-dev ## the tests that need nothing but Python
-	@$(BIN)/python -m pytest tests -m "not browser and not postgres and not full"
+	@$(BIN)/python -m pytest tests -m "not browser and not postgres and not full and not promtool"
 
 lint: install-dev ## style, and who may import whom
 	@$(BIN)/ruff check .

@@ -27,6 +27,7 @@ from events.base import Command
 from infra.auth import Caller
 from infra.problems import MEDIA_TYPE, NotReached, TokenUnreadable, VersionMissing, trace_id
 from infra.request import Accepted, Outdated, Position, Request
+from infra.telemetry import counted
 
 POSITION_HEADER = "Groupement-Position"
 WAIT_SECONDS = 5.0
@@ -139,8 +140,9 @@ def _endpoint(does: Does, service: Callable[[HttpRequest], Service]) -> Callable
         known = {KEY: uuid5(key, f"{who.scope}:{does.operation}"), SCOPE: who.scope, SUBJECT: who.subject, **asked}
         body = {name: getattr(asked["body"], name) for name in type(asked["body"]).model_fields}
         command = does.command(**body, **{name: known[source] for name, source in sources.items()})
-        accepted = service(request).handle(
-            Request(command, key, who.subject, who.scope, trace_id(request), expected_version=version)
+        accepted = counted(
+            service(request).handle,
+            Request(command, key, who.subject, who.scope, trace_id(request), expected_version=version),
         )
         token = position_token(accepted.positions)
         response.headers[POSITION_HEADER] = token

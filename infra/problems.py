@@ -19,7 +19,9 @@ from starlette.responses import JSONResponse
 
 from events.base import Refusal, Unknown
 from infra.auth import NotSignedIn, NotYourRole
+from infra.metrics import REFUSALS
 from infra.request import Contended, OtherBody, OutcomeUnknown, Outdated
+from infra.telemetry import trace_of
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 1
@@ -170,6 +172,7 @@ def refusals(above: type[Refusal] = Refusal) -> Iterator[type[Refusal]]:
 def response(request: HttpRequest, refusal: Refusal, places: list[Place] | None = None) -> JSONResponse:
     """The refusal as problem details."""
     kind = type(refusal)
+    REFUSALS.labels(slug(kind)).inc()
     status = status_of(kind, getattr(request.app.state, "statuses", None))
     titles: Mapping[str, str] = getattr(request.app.state, "french_titles", {})
     in_french = request.headers.get("accept-language", "").lower().startswith("fr") and slug(kind) in titles
@@ -262,6 +265,5 @@ def _of_http(request: HttpRequest, error: HTTPException) -> Refusal:
 
 
 def trace_id(request: HttpRequest) -> str:
-    """The trace that the caller names (W3C traceparent); empty where it names none."""
-    found = re.fullmatch(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", request.headers.get("traceparent", ""))
-    return found[1] if found else ""
+    """The trace of a request: what the caller named, or what was made for it; empty where nobody gives any."""
+    return str(request.scope.get("trace_id") or trace_of(request.headers.get("traceparent", "")))

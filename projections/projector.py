@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from infra.clickhouse import Analytics, raw_batch, sql
 from infra.event_store import EventStore
 from infra.log import Entry, Log, Mark
+from infra.metrics import inserting, shown
 from projections.projected import Lane, Projected
 
 RAW = "projections.raw_log"
@@ -125,6 +126,7 @@ class Projector(Projected):
                 entries = [entry for entry in batch if entry.lane == lane]
                 self.append(store.context, lane, entries)
                 self.derive(store.context, lane)
+                shown(store.context, entries[0].recorded_at)
                 left.discard(lane)
                 yield len(entries)
         for lane in left:
@@ -142,7 +144,8 @@ class Projector(Projected):
                 (app, lane, e.pos, e.prev, e.stream_id, e.version, e.type, e.recorded_at, e.raw) for e in left
             )
             parameters = {"app": app, "lane": lane, "start": stands}
-            self.analytics.insert_raw(sql(RAW, "insert.sql"), batch, parameters, f"{app}:{lane}:{stands}")
+            with inserting("raw_log", len(left)):
+                self.analytics.insert_raw(sql(RAW, "insert.sql"), batch, parameters, f"{app}:{lane}:{stands}")
             if (reached := self._reached("raw_log", app, lane)) == stands:
                 msg = f"raw log of {app}, lane {lane}: a step from {stands} to {left[-1].pos} moved nothing"
                 raise StepLost(msg)
@@ -177,7 +180,8 @@ class Projector(Projected):
             limits = {"end": end, "events": STEP_EVENTS, "bytes": STEP_BYTES}
             step = self.analytics.rows(sql(RAW, "next.sql"), {**place, **limits})[0]
             statement = text.replace("_gN", f"_g{generation}")
-            self.analytics.insert_once(statement, {**place, "upto": step["upto"]}, f"{app}:{lane}:{start}")
+            with inserting(table, step["events"]):
+                self.analytics.insert_once(statement, {**place, "upto": step["upto"]}, f"{app}:{lane}:{start}")
             # Another projector may have been faster, with a step of another length: what is there counts.
             if (reached := self._reached(name, app, lane)) == start:
                 msg = f"{name} of {app}, lane {lane}: a step from {start} to {step['upto']} moved nothing"

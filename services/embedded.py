@@ -16,6 +16,7 @@ from infra.clickhouse import Analytics, open_embedded
 from infra.event_store import Clock, EventStore, utc_now
 from infra.log import Log, Mark
 from infra.settings import Settings
+from infra.watch import Part, Standing
 from projections.ledger.sums import Slice, sums
 from projections.projector import Projector
 from projections.rebuild import rebuild, start_over
@@ -139,6 +140,22 @@ class Platform:
             for one in sums(self.analytics, (), Slice(measure))
         ]
 
+    def part(self) -> Part:
+        """Reactions and projections, as who watches sees them. They are one: there is nothing between the stores."""
+
+        def standings() -> Iterator[Standing]:
+            for store, done in zip(self.contexts.stores, self.pump.seen, strict=False):
+                yield Standing(store.context, 0, done, store.last_pos())
+
+        return Part(
+            "projector",
+            "",
+            lambda: self.pump.trouble or "projecting",
+            lambda: self.pump.trouble is None,
+            standings,
+            problems=lambda: ((one.kind, one.app) for one in self.projector.problems()),
+        )
+
 
 class Pump:
     """Keeps reactions and projections up with the stores while something is served."""
@@ -150,6 +167,8 @@ class Pump:
         self._thread = Thread(target=self._run, name="pump", daemon=True)
         self.trouble: str | None = None
         """Why it stands still; None while it runs. It tries again, and figures and /health say so meanwhile."""
+        self.seen: tuple[int, ...] = ()
+        """For each store the end that was taken in; empty before the first time."""
 
     def __enter__(self) -> Self:
         """Starts."""
@@ -162,11 +181,10 @@ class Pump:
         self._thread.join()
 
     def _run(self) -> None:
-        seen: tuple[int, ...] = ()
         pause = self._every
         while not self._stopping.wait(pause):
             ends = tuple(store.last_pos() for store in self._platform.contexts.stores)
-            if ends == seen and self.trouble is None:
+            if ends == self.seen and self.trouble is None:
                 continue
             try:
                 self._platform.catch_up()
@@ -175,7 +193,7 @@ class Pump:
                 log.exception("reactions and projections stand still")
                 self.trouble, pause = f"{type(trouble).__name__}: {trouble}", 2.0
             else:
-                self.trouble, pause, seen = None, self._every, ends
+                self.trouble, pause, self.seen = None, self._every, ends
 
 
 def open_contexts(settings: Settings, clock: Clock = utc_now) -> Contexts:

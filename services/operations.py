@@ -9,6 +9,7 @@ from uuid import UUID
 
 from eventsourcing.persistence import PersistenceError
 from fastapi import APIRouter, Query, Response
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.requests import Request as HttpRequest
 
 from events.base import Value
@@ -157,6 +158,12 @@ def health(request: HttpRequest) -> Health:
     incomplete = in_short(finance.incomplete())
     poison = sum(problem["kind"] == "poison" for problem in incomplete or ())
     return Health(poison=poison, incomplete=incomplete, positions=finance.positions())
+
+
+@public.get("/metrics", include_in_schema=False)
+def metrics(request: HttpRequest) -> Response:
+    """What is measured, in Prometheus' text form."""
+    return Response(request.app.state.watch.metrics(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 class Readiness(Value):

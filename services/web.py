@@ -16,6 +16,8 @@ from events.base import Refusal
 from infra import problems
 from infra.auth import Verifier, signing_key
 from infra.edge import BodyLimit, SecurityHeaders
+from infra.telemetry import Traced
+from infra.watch import Watch
 from projections.orders.reader import BadCursor
 from services import access, operations, pages
 from services.embedded import Platform
@@ -88,6 +90,7 @@ def create_app(platform: Platform) -> FastAPI:
     app.state.platform = platform
     app.state.is_generated = platform.settings.demo_mark.exists()
     app.state.verifier = Verifier(signing_key(platform.settings))
+    app.state.watch = Watch("serve", [platform.part()])
     return app
 
 
@@ -163,6 +166,7 @@ def _application() -> FastAPI:
     problems.install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(Traced)
     api = APIRouter(prefix=PREFIX, dependencies=[Depends(access.check)])
     for router in API:
         _mark(router)

@@ -1,4 +1,4 @@
-"""What the tests need besides Python: PostgreSQL's server, Chromium, and for Apache Kafka a Java runtime and Maven.
+"""What the tests need besides Python: PostgreSQL's server, Chromium, promtool, a Java runtime and Maven for Kafka.
 
 Run as a script it installs what is missing from Debian's packages where the user may (root, or sudo without a
 password), and else stops with the one line to type. Needs nothing but the standard library.
@@ -10,8 +10,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "groupement"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -30,12 +32,19 @@ def chromium() -> str | None:
     return next((found for name in BROWSERS if (found := shutil.which(name))), None)
 
 
+def promtool() -> str | None:
+    """Path of promtool, which checks names of metrics and rules of alerts; None where there is none."""
+    kept = CACHE / "promtool"
+    return shutil.which("promtool") or (str(kept) if os.access(kept, os.X_OK) else None)
+
+
 def missing() -> list[str]:
     """Debian packages of what is neither here nor named by GROUPEMENT_PG_DSN or KAFKA_HOME."""
     needs = {
         "postgresql": os.environ.get("GROUPEMENT_PG_DSN") or postgres_bin(),
         "chromium": chromium(),
         "default-jre-headless": shutil.which("java"),
+        "prometheus": promtool(),
         "maven": os.environ.get("KAFKA_HOME") or shutil.which("mvn"),
     }
     return [package for package, found in needs.items() if found is None]
@@ -56,6 +65,17 @@ def _may_install() -> list[str] | None:
     return ["sudo", "-n"] if may and may.returncode == 0 else None
 
 
+def _take_promtool() -> None:
+    """Takes promtool out of Debian's package. Installing the package would start a monitoring server."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["apt-get", "download", "prometheus"], cwd=folder, capture_output=True, check=False)  # noqa: S607
+        for package in Path(folder).glob("*.deb"):
+            subprocess.run(["dpkg-deb", "--extract", package, folder], capture_output=True, check=False)  # noqa: S603, S607
+        if (found := Path(folder, "usr", "bin", "promtool")).exists():
+            shutil.move(found, CACHE / "promtool")
+
+
 def main() -> int:
     """Installs what is missing. Returns 1 where something is missing still."""
     packages = missing()
@@ -65,8 +85,11 @@ def main() -> int:
     if before is not None:
         print(f"installing {', '.join(packages)} from Debian's packages …", flush=True)  # noqa: T201
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for arguments in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *packages]):
+        installed = [package for package in packages if package != "prometheus"]
+        for arguments in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *installed]):
             subprocess.run([*before, "apt-get", *arguments], env=environment, stdout=subprocess.DEVNULL, check=False)  # noqa: S603
+        if "prometheus" in packages:
+            _take_promtool()
         packages = missing()
     if packages:
         print(f"the tests need {', '.join(packages)}; type:\n  {line_to_type(packages)}", file=sys.stderr)  # noqa: T201
