@@ -19,7 +19,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from infra.local.needs import line_to_type
-from infra.local.process import Missing, Process, free_port
+from infra.local.process import Missing, NotReady, Process, free_port
 
 POM = Path(__file__).with_name("pom.xml")
 JAVA_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC")
@@ -118,10 +118,17 @@ def _formatted(folder: Path, java: list[str], port: int, controller: int, more: 
     }
     properties.write_text("".join(f"{name}={value}\n" for name, value in {**SETTINGS, **places, **more}.items()))
     if not (data / "meta.properties").exists():
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-        arguments = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
-        subprocess.run([*java, *arguments], cwd=folder, check=True, capture_output=True)  # noqa: S603
+        arguments = ["kafka.tools.StorageTool", "format", "-t", cluster_id(uuid.uuid4()), "-c", str(properties)]
+        done = subprocess.run([*java, *arguments], cwd=folder, check=False, capture_output=True, text=True)  # noqa: S603
+        if done.returncode:
+            msg = f"Apache Kafka did not format {data}: {done.stderr or done.stdout}"
+            raise NotReady(msg)
     return properties
+
+
+def cluster_id(identity: uuid.UUID) -> str:
+    """A cluster's id as Kafka writes it. One in 64 would begin with a dash, which its tool takes for an option."""
+    return "k" + base64.urlsafe_b64encode(identity.bytes).rstrip(b"=").decode()[1:]
 
 
 def _brokers(port: int) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -65,6 +67,14 @@ def test_topics_are_made_by_nobody_who_only_writes_to_them(folder: Path) -> None
         admin = KafkaAdminClient(bootstrap_servers=broker.bootstrap)
         assert admin.list_topics() == []
         admin.close()
+
+
+def test_no_cluster_id_is_taken_for_an_option() -> None:
+    identity = UUID("f8829590-aae3-4a9e-b2f1-3fc58c4ff453")
+    assert base64.urlsafe_b64encode(identity.bytes).startswith(b"-")
+    made = kafka.cluster_id(identity)
+    assert not made.startswith("-")
+    assert len(base64.urlsafe_b64decode(made + "==")) == 16
 
 
 def test_a_port_in_use_is_refused_with_its_name(folder: Path) -> None:
