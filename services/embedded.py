@@ -16,7 +16,7 @@ from infra.clickhouse import Analytics, open_embedded
 from infra.event_store import Clock, EventStore, utc_now
 from infra.log import Log, Mark
 from infra.settings import Settings
-from infra.watch import Part, Standing
+from infra.watch import Part, Standing, Watch
 from projections.ledger.sums import Slice, sums
 from projections.projector import Projector
 from projections.rebuild import rebuild, start_over
@@ -24,6 +24,7 @@ from services.finance.app import Finance
 from services.membership import app as membership
 from services.ordering import app as ordering
 from services.reading import Reading
+from services.serving import Serving
 from services.suppliers import app as suppliers
 from services.tendering import app as tendering
 
@@ -60,19 +61,17 @@ class Contexts:
                     self.ordering.react(store.context, page)
 
 
-class Platform:
+class Platform(Serving):
     """Everything in one process. Only one process at a time may have a home's analytics open."""
 
     def __init__(self, contexts: Contexts, analytics: Analytics, clock: Clock) -> None:
+        super().__init__("serve", contexts.settings, contexts.stores, Reading(analytics))
         self.contexts = contexts
-        self.settings = contexts.settings
         self.membership, self.suppliers = contexts.membership, contexts.suppliers
         self.tendering, self.ordering = contexts.tendering, contexts.ordering
         self.analytics = analytics
         self.clock = clock
         self.projector = Projector(analytics)
-        self.reading = Reading(analytics)
-        self.read = self.reading.models
         self.finance = Finance(self.projector, contexts.stores, clock)
         self.pump = Pump(self)
         self._one_at_a_time = RLock()
@@ -139,6 +138,10 @@ class Platform:
             for measure in ("ordered", "received", "invoiced")
             for one in sums(self.analytics, (), Slice(measure))
         ]
+
+    def watch(self) -> Watch:
+        """What the process shows of itself."""
+        return Watch(self.role, [self.part()], self.troubles)
 
     def part(self) -> Part:
         """Reactions and projections, as who watches sees them. They are one: there is nothing between the stores."""

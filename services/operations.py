@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 from uuid import UUID
 
-from eventsourcing.persistence import PersistenceError
 from fastapi import APIRouter, Query, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.requests import Request as HttpRequest
@@ -17,12 +17,18 @@ from infra.event_store import EventStore, is_internal
 from infra.http import LARGEST_PAGE, PAGE, REFUSED, Cursor, cursor_of, link_next, place_of
 from infra.log import BeyondTheEnd, Entry, Log, Mark
 from infra.problems import TokenUnreadable
-from services.embedded import Platform
+from infra.watch import Watch
 from services.finance.api import in_short
 
 router = APIRouter(tags=["operations"])
-public = APIRouter(tags=["health"])
+admin = APIRouter(tags=["operations"])
+"""What changes projections: for the process that may write them."""
+health_of_figures = APIRouter(tags=["health"])
+health_of_process = APIRouter(tags=["health"])
+"""The same path for processes that know no figures: they live, or they do not answer."""
+watched = APIRouter(tags=["health"])
 
+Step = Callable[[str, int, int], None]
 Context = Literal["membership", "suppliers", "tendering", "ordering"]
 
 
@@ -53,8 +59,8 @@ class EventPage(Value):
 
 
 def _store(request: HttpRequest, context: Context) -> EventStore:
-    found: EventStore = getattr(request.app.state.platform, context).store
-    return found
+    stores: Sequence[EventStore] = request.app.state.platform.stores
+    return next(store for store in stores if store.context == context)
 
 
 @router.get("/events", responses=REFUSED)
@@ -130,13 +136,20 @@ def _data(raw: bytes) -> Any:
         return raw.decode(errors="replace")
 
 
-@router.post("/admin/rebuild", responses=REFUSED)
+class Rebuilds(Protocol):
+    """What may write the projections."""
+
+    def rebuild(self, step: Step, *, accept_changes: bool, from_stores: bool) -> dict[str, Any]:
+        """New generations of the derived tables; figures before and after."""
+
+
+@admin.post("/admin/rebuild", responses=REFUSED)
 def rebuild(request: HttpRequest, accept_changes: bool = False, from_stores: bool = False) -> dict[str, Any]:
     """Makes the derived tables anew; figures before and after, which are equal, or nothing is switched.
 
     `accept_changes` switches although figures differ; `from_stores` reads the stores again too.
     """
-    platform: Platform = request.app.state.platform
+    platform: Rebuilds = request.app.state.platform
     return platform.rebuild(lambda *_: None, accept_changes=accept_changes, from_stores=from_stores)
 
 
@@ -151,7 +164,7 @@ class Health(Value):
     """How far figures have come, one number for each lane of a context."""
 
 
-@public.get("/health")
+@health_of_figures.get("/health")
 def health(request: HttpRequest) -> Health:
     """Whether the process answers, and whether figures are whole."""
     finance = request.app.state.platform.finance
@@ -160,10 +173,22 @@ def health(request: HttpRequest) -> Health:
     return Health(poison=poison, incomplete=incomplete, positions=finance.positions())
 
 
-@public.get("/metrics", include_in_schema=False)
+@watched.get("/metrics", include_in_schema=False)
 def metrics(request: HttpRequest) -> Response:
     """What is measured, in Prometheus' text form."""
     return Response(request.app.state.watch.metrics(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+class Alive(Value):
+    """Alive."""
+
+    status: Literal["alive"] = "alive"
+
+
+@health_of_process.get("/health", name="alive")
+def alive() -> Alive:
+    """Whether the process answers."""
+    return Alive()
 
 
 class Readiness(Value):
@@ -174,15 +199,10 @@ class Readiness(Value):
     """Why not."""
 
 
-@public.get("/ready", responses={503: {"model": Readiness}})
+@watched.get("/ready", responses={503: {"model": Readiness}})
 def ready(request: HttpRequest, response: Response) -> Readiness:
     """Whether the stores answer and the projections follow them; 503 where not."""
-    state = request.app.state
-    reasons = [trouble] if (trouble := state.platform.pump.trouble) else []
-    for store in state.platform.contexts.stores:
-        try:
-            store.last_pos()
-        except PersistenceError as error:
-            reasons.append(f"the {store.context} store does not answer: {error}")
+    watch: Watch = request.app.state.watch
+    reasons = watch.ready()
     response.status_code = 503 if reasons else 200
     return Readiness(is_ready=not reasons, reasons=reasons)

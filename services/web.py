@@ -5,45 +5,54 @@ from __future__ import annotations
 import ipaddress
 import signal
 import socket
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import uvicorn
+from clickhouse_connect.driver.exceptions import Error as ClickHouseError
+from eventsourcing.persistence import PersistenceError
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from events.base import Refusal
 from infra import problems
 from infra.auth import Verifier, signing_key
+from infra.clock import TimeHeader
 from infra.edge import BodyLimit, SecurityHeaders
 from infra.telemetry import Traced
-from infra.watch import Watch
 from projections.orders.reader import BadCursor
 from services import access, operations, pages
-from services.embedded import Platform
 from services.finance import api as finance
 from services.finance.query import BadQuestion
 from services.membership import api as membership
 from services.ordering import api as ordering
 from services.ordering.inbox import KnowledgeIncomplete
+from services.serving import Serving
 from services.suppliers import api as suppliers
 from services.tendering import api as tendering
 
 PREFIX = "/api/v1"
-API = (
-    ordering.router,
-    tendering.router,
-    membership.router,
-    suppliers.router,
-    finance.router,
-    operations.router,
-)
-"""What needs a token and a role."""
-PUBLIC = (operations.public, pages.router)
-STATUSES: dict[type[Refusal], int] = {BadCursor: 400, BadQuestion: 422, KnowledgeIncomplete: 503}
-"""Statuses of refusals of the services that are no 409; the rest is in infra/problems."""
+API: Mapping[str, Sequence[APIRouter]] = {
+    "ordering": (ordering.router,),
+    "tendering": (tendering.router,),
+    "membership": (membership.router,),
+    "suppliers": (suppliers.router,),
+    "finance": (finance.router, operations.router),
+    "projector": (operations.admin,),
+}
+"""What needs a token and a role, by the part that answers it: all of them in the embedded run, or each a process."""
+FIGURES = "finance"
+PUBLIC = (operations.health_of_figures, operations.watched, pages.router)
+"""What needs no token, in the process that has the figures."""
+PUBLIC_ELSEWHERE = (operations.health_of_process, operations.watched)
 GRACE_SECONDS = 10
 """How long running requests may take to end after a signal."""
+KEEP_ALIVE_SECONDS = 75
+"""How long an idle connection stays open: longer than the gateway keeps one, which so never finds it closed."""
 
 DESCRIPTION = """\
 Orders, framework agreements, suppliers and their CSR ratings, and figures that open down to the events behind them.
@@ -77,6 +86,13 @@ class NotLoopback(Refusal):
     remedy = "Serve on 127.0.0.1 or ::1."
 
 
+class PartAway(Refusal):
+    """A store or the projections do not answer."""
+
+    rule = "An answer is given from what is stored, or not at all"
+    remedy = "Ask again in a moment; a command with the same Idempotency-Key."
+
+
 class AddressTaken(Refusal):
     """Something listens at the address already, or it may not be used."""
 
@@ -84,29 +100,35 @@ class AddressTaken(Refusal):
     remedy = "Choose another --port, or stop what listens there."
 
 
-def create_app(platform: Platform) -> FastAPI:
-    """The application on a platform that is open."""
-    app = _application()
+STATUSES: dict[type[Refusal], int] = {BadCursor: 400, BadQuestion: 422, KnowledgeIncomplete: 503, PartAway: 503}
+"""Statuses of refusals of the services that are no 409; the rest is in infra/problems."""
+
+
+def create_app(platform: Serving, parts: Iterable[str] = tuple(API)) -> FastAPI:
+    """The application on a platform that is open: the routes of some of the parts of API, or of all of them."""
+    app = _application(parts)
     app.state.platform = platform
     app.state.is_generated = platform.settings.demo_mark.exists()
     app.state.verifier = Verifier(signing_key(platform.settings))
-    app.state.watch = Watch("serve", [platform.part()])
+    app.state.watch = platform.watch()
+    if platform.settings.clock_header:
+        app.add_middleware(TimeHeader)
     return app
 
 
 def openapi() -> dict[str, Any]:
-    """The OpenAPI 3.1 document; needs no platform."""
-    return _application().openapi()
+    """The OpenAPI 3.1 document of all parts; needs no platform."""
+    return _application(API).openapi()
 
 
 def check_loopback(host: str) -> None:
     """Refuses an address that other machines reach. Raises NotLoopback, AddressTaken."""
-    _addresses(host, 0)
+    _addresses(host, 0, only_loopback=True)
 
 
-def listening(host: str = "127.0.0.1", port: int = 8000) -> socket.socket:
+def listening(host: str = "127.0.0.1", port: int = 8000, *, only_loopback: bool = True) -> socket.socket:
     """A socket that listens on this machine; port 0 takes a free one. Raises NotLoopback, AddressTaken."""
-    family, kind, protocol, _, address = _addresses(host, port)[0]
+    family, kind, protocol, _, address = _addresses(host, port, only_loopback=only_loopback)[0]
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -118,24 +140,25 @@ def listening(host: str = "127.0.0.1", port: int = 8000) -> socket.socket:
     return listener
 
 
-def _addresses(host: str, port: int) -> list[Any]:
+def _addresses(host: str, port: int, *, only_loopback: bool) -> list[Any]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
         raise AddressTaken(f"{host} is no address: {error.strerror}", host=host) from error
-    if not all(ipaddress.ip_address(address[0]).is_loopback for *_, address in found):
+    if only_loopback and not all(ipaddress.ip_address(address[0]).is_loopback for *_, address in found):
         raise NotLoopback(f"{host} is reached from other machines", host=host)
     return found
 
 
-def serve(platform: Platform, listener: socket.socket) -> None:
+def serve(app: ASGIApp, listener: socket.socket) -> None:
     """Serves until SIGINT or SIGTERM, lets running requests end, for 10 s at most, and returns."""
     config = uvicorn.Config(
-        create_app(platform),
+        app,
         log_level="warning",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
     server = uvicorn.Server(config)
 
@@ -151,7 +174,7 @@ def serve(platform: Platform, listener: socket.socket) -> None:
             signal.signal(number, handler)
 
 
-def _application() -> FastAPI:
+def _application(parts: Iterable[str]) -> FastAPI:
     app = FastAPI(
         title="groupement",
         summary="A purchasing group: orders, agreements, suppliers' CSR, and figures that reconcile to the cent",
@@ -164,18 +187,26 @@ def _application() -> FastAPI:
     app.state.statuses = STATUSES
     app.state.french_titles = pages.FRENCH
     problems.install(app)
+    for kind in (PersistenceError, ClickHouseError):
+        app.add_exception_handler(kind, _on_away)
     app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Traced)
     api = APIRouter(prefix=PREFIX, dependencies=[Depends(access.check)])
-    for router in API:
+    for router in (router for part in parts for router in API[part]):
         _mark(router)
         api.include_router(router)
     app.include_router(api)
-    for router in PUBLIC:
+    # Figures come with what people read: their pages are about the whole API, wherever its parts are answered.
+    is_whole = FIGURES in parts
+    for router in PUBLIC if is_whole else PUBLIC_ELSEWHERE:
         app.include_router(router)
-    app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # as fastapi documents it
+    app.openapi = lambda: _document(app) if set(parts) == set(API) else openapi()  # type: ignore[method-assign]
     return app
+
+
+def _on_away(request: Request, error: Exception) -> Response:
+    return problems.response(request, PartAway(f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"))
 
 
 def _mark(router: APIRouter) -> None:

@@ -151,7 +151,7 @@ def _serve(platform: Platform, host: str, port: int) -> None:
             out.print(f"a token:            {_command(platform.settings)} token --role finance", highlight=False)
             _show_commands(platform.settings)
             out.print("Ctrl-C ends.", style="dim")
-            web.serve(platform, listener)
+            web.serve(web.create_app(platform), listener)
 
 
 @contextmanager

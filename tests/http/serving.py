@@ -18,7 +18,7 @@ from services.embedded import open_platform
 
 with open_platform(Settings(home=Path(sys.argv[1]))) as platform, web.listening(port=0) as listener, platform.pump:
     print(json.dumps(listener.getsockname()[1]), flush=True)
-    web.serve(platform, listener)
+    web.serve(web.create_app(platform), listener)
 print("ended", flush=True)
 """
 

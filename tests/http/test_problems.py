@@ -8,6 +8,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from clickhouse_connect.driver.exceptions import Error as ClickHouseError
+from eventsourcing.persistence import PersistenceError
 from fastapi import FastAPI
 from jsonschema import Draft202012Validator
 from starlette.testclient import TestClient
@@ -176,6 +178,23 @@ def test_what_may_be_repeated_says_when(error: Refusal) -> None:
     answer = _failing(error).get("/")
     assert problem_of(answer)["status"] == 503
     assert int(answer.headers["Retry-After"]) >= 1
+
+
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [("/events?context=ordering", PersistenceError("connection refused")), ("/orders", ClickHouseError("refused"))],
+)
+def test_a_store_or_projections_that_are_away_are_told_as_such(
+    world: World, path: str, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(world.platform.ordering.store.recorder, "select_notifications", away)
+    monkeypatch.setattr(world.platform.analytics, "rows", away)
+    answer = world.get("admin", path)
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/part-away")
+    assert answer.headers["Retry-After"]
 
 
 def test_a_fault_says_nothing_of_the_inside() -> None:
