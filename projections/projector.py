@@ -1,14 +1,16 @@
 """The only writer of the projections: raw log first, then each table from it, exactly once in effect.
 
-A step of a lane is one insert under a token made of the position that it starts from, guarded by that position: a
-compare-and-set. Success and error both mean unknown, so the position is read again after each. Nothing is kept in
-memory that the data does not say.
+A step is one insert for all lanes of a context, under a token made of the positions that it starts from, guarded by
+them: a compare-and-set. Positions only grow, so that their sum names them all. Success and error both mean unknown, so
+positions are read again after each. Nothing is kept in memory that the data does not say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
 
 from infra.clickhouse import Analytics, raw_batch, sql
 from infra.event_store import EventStore
@@ -89,21 +91,26 @@ class Projector(Projected):
         )
         return int(found[0]["generation"]) if found else 0
 
-    def adopt(self, store: EventStore) -> None:
+    def adopt(self, app: str, epoch: UUID, lanes: int) -> None:
         """Binds the projections to a store. Raises OtherStore where they belong to another, or to other lanes."""
-        known = self.analytics.rows("select epoch, lanes from epochs where app = {app:String}", {"app": store.context})
-        if not known:
+        known = self.epochs().get(app)
+        if known is None:
             self.analytics.command(
                 "insert into epochs values ({app:String}, {epoch:UUID}, {lanes:UInt16})",
-                {"app": store.context, "epoch": str(store.epoch), "lanes": store.lanes},
+                {"app": app, "epoch": str(epoch), "lanes": lanes},
                 {"async_insert": 0},
             )
-        elif (known[0]["epoch"], known[0]["lanes"]) != (store.epoch, store.lanes):
+        elif known != (epoch, lanes):
             msg = (
-                f"the projections are of another {store.context} store ({known[0]['epoch']}): "
-                "run `groupement rebuild --from-stores`"
+                f"the projections are of another {app} store ({known[0]}, {known[1]} lanes; "
+                f"this one is {epoch}, {lanes} lanes): run `groupement rebuild --from-stores`"
             )
             raise OtherStore(msg)
+
+    def epochs(self) -> dict[str, tuple[UUID, int]]:
+        """For each context the epoch of the store that its projections belong to, and that store's lanes."""
+        rows = self.analytics.rows("select app, epoch, lanes from epochs")
+        return {row["app"]: (row["epoch"], row["lanes"]) for row in rows}
 
     def marks(self) -> dict[Lane, Mark]:
         """How far the raw log has come in each lane."""
@@ -117,83 +124,95 @@ class Projector(Projected):
 
         Raises BeyondTheEnd, ChainBroken, OtherStore, StepLost.
         """
-        self.adopt(store)
+        self.adopt(store.context, store.epoch, store.lanes)
         marks = {lane: mark for (app, lane), mark in self.marks().items() if app == store.context}
-        # Lanes without anything new: whoever was stopped between raw log and tables left the tables behind.
-        left = set(marks)
+        is_derived = False
         for batch in batches(Log(store, marks)):
-            for lane in sorted({entry.lane for entry in batch}):
-                entries = [entry for entry in batch if entry.lane == lane]
-                self.append(store.context, lane, entries)
-                self.derive(store.context, lane)
-                shown(store.context, entries[0].recorded_at)
-                left.discard(lane)
-                yield len(entries)
-        for lane in left:
-            self.derive(store.context, lane)
+            self.append(store.context, batch)
+            self.derive(store.context)
+            shown(store.context, batch[0].recorded_at)
+            is_derived = True
+            yield len(batch)
+        if not is_derived:
+            # Whoever was stopped between raw log and tables left the tables behind, though nothing is new.
+            self.derive(store.context)
 
-    def append(self, app: str, lane: int, entries: Sequence[Entry]) -> None:
+    def append(self, app: str, entries: Sequence[Entry]) -> None:
         """Brings the raw log to the end of these entries; those that are there already change nothing.
 
         Another projector may be faster: its steps are taken as they are. Raises ChainBroken, StepLost.
         """
-        stands = self._reached("raw_log", app, lane)
-        while left := [entry for entry in entries if entry.pos > stands]:
-            self._check_chain(app, lane, stands, left)
+        stands = self.reached("raw_log", app)
+        while left := [entry for entry in entries if entry.pos > stands.get(entry.lane, 0)]:
+            self._check_chain(app, stands, left)
             batch = raw_batch(
-                (app, lane, e.pos, e.prev, e.stream_id, e.version, e.type, e.recorded_at, e.raw) for e in left
+                (app, e.lane, e.pos, e.prev, e.stream_id, e.version, e.type, e.recorded_at, e.raw) for e in left
             )
-            parameters = {"app": app, "lane": lane, "start": stands}
+            start = sum(stands.values())
             with inserting("raw_log", len(left)):
-                self.analytics.insert_raw(sql(RAW, "insert.sql"), batch, parameters, f"{app}:{lane}:{stands}")
-            if (reached := self._reached("raw_log", app, lane)) == stands:
-                msg = f"raw log of {app}, lane {lane}: a step from {stands} to {left[-1].pos} moved nothing"
+                self.analytics.insert_raw(sql(RAW, "insert.sql"), batch, {"app": app, "start": start}, f"{app}:{start}")
+            if (reached := self.reached("raw_log", app)) == stands:
+                msg = f"raw log of {app}: a step from {stands} to {left[-1].pos} moved nothing"
                 raise StepLost(msg)
             stands = reached
 
-    def _check_chain(self, app: str, lane: int, stands: int, entries: Sequence[Entry]) -> None:
-        before = stands
+    def _check_chain(self, app: str, stands: Mapping[int, int], entries: Sequence[Entry]) -> None:
+        before = dict(stands)
         for entry in entries:
-            if entry.prev != before:
-                self._note_break(app, lane, stands, entry)
-                msg = f"{app}, lane {lane}: event {entry.pos} follows {entry.prev}, the last one here is {before}"
+            lane = entry.lane
+            if entry.prev != (last := before.get(lane, 0)):
+                self.note_break(app, lane, stands.get(lane, 0), entry)
+                msg = f"{app}, lane {lane}: event {entry.pos} follows {entry.prev}, the last one here is {last}"
                 raise ChainBroken(msg)
-            before = entry.pos
+            before[lane] = entry.pos
 
-    def derive(self, app: str, lane: int) -> None:
+    def derive(self, app: str) -> None:
         """Brings the derived tables, every generation of them, to where the raw log is. Raises StepLost."""
         for table in TABLES:
             if rows_sql(table, app) is None:
                 continue
             for generation in self.generations(table):
-                for _ in self.steps(table, generation, app, lane):
+                for _ in self.steps(table, generation, app):
                     pass
 
-    def steps(self, table: str, generation: int, app: str, lane: int) -> Iterator[int]:
+    def steps(self, table: str, generation: int, app: str) -> Iterator[int]:
         """Brings one generation of a table to where the raw log is; yields the events of each step. Raises StepLost."""
         name, text = f"{table}_g{generation}", rows_sql(table, app)
         if text is None:
             return
-        end, start = self._reached(TABLES[table], app, lane), self._reached(name, app, lane)
-        while start < end:
-            place = {"app": app, "lane": lane, "start": start}
-            limits = {"end": end, "events": STEP_EVENTS, "bytes": STEP_BYTES}
-            step = self.analytics.rows(sql(RAW, "next.sql"), {**place, **limits})[0]
-            statement = text.replace("_gN", f"_g{generation}")
+        ends, starts = self.reached(TABLES[table], app), self.reached(name, app)
+        while span := _span(app, starts, ends):
+            step = self._next(span)
+            start = sum(starts.values())
+            place = {**span, "upto": step["upto"], "start": start}
             with inserting(table, step["events"]):
-                self.analytics.insert_once(statement, {**place, "upto": step["upto"]}, f"{app}:{lane}:{start}")
+                self.analytics.insert_once(text.replace("_gN", f"_g{generation}"), place, f"{app}:{start}")
             # Another projector may have been faster, with a step of another length: what is there counts.
-            if (reached := self._reached(name, app, lane)) == start:
-                msg = f"{name} of {app}, lane {lane}: a step from {start} to {step['upto']} moved nothing"
+            if (reached := self.reached(name, app)) == starts:
+                msg = f"{name} of {app}: a step from {starts} to {step['upto']} moved nothing"
                 raise StepLost(msg)
-            start = reached
+            starts = reached
             yield step["events"]
 
-    def _reached(self, table: str, app: str, lane: int) -> int:
-        query = f"select max(pos) as pos from {table} where app = {{app:String}} and lane = {{lane:UInt16}}"
-        return int(self.analytics.rows(query, {"app": app, "lane": lane})[0]["pos"])
+    def _next(self, span: Mapping[str, Any]) -> dict[str, Any]:
+        limits = {"events": STEP_EVENTS, "bytes": STEP_BYTES}
+        width = 4 * STEP_EVENTS
+        while True:
+            # A log of millions is not read to its end for each step.
+            step = self.analytics.rows(
+                sql(RAW, "next.sql"), {**span, **limits, "to": min(span["to"], span["from"] + width)}
+            )[0]
+            if step["events"] or span["from"] + width >= span["to"]:
+                return step
+            width *= 2
 
-    def _note_break(self, app: str, lane: int, stood_at: int, entry: Entry) -> None:
+    def reached(self, table: str, app: str) -> dict[int, int]:
+        """How far a table, or one generation of it, has come in each lane of a context."""
+        query = f"select lane, max(pos) as pos from {table} where app = {{app:String}} group by lane"
+        return {row["lane"]: row["pos"] for row in self.analytics.rows(query, {"app": app})}
+
+    def note_break(self, app: str, lane: int, stood_at: int, entry: Entry) -> None:
+        """Notes that an event arrived whose predecessor is missing: figures say so while the lane stands there."""
         # Whoever waits for the missing event tries again and again: the same break is noted once.
         self.analytics.insert_once(
             "insert into chain_breaks values ({app:String}, {lane:UInt16}, {stood:UInt64}, {expected:UInt64}, "
@@ -202,6 +221,21 @@ class Projector(Projected):
              "at": datetime.now(UTC)},
             f"{app}:{lane}:{stood_at}:{entry.prev}:{entry.pos}",
         )  # fmt: skip
+
+
+def _span(app: str, starts: Mapping[int, int], ends: Mapping[int, int]) -> dict[str, Any]:
+    """Where the lanes of a table stand and where they may go, as the statements take it; empty where all are there."""
+    behind = [lane for lane, end in ends.items() if starts.get(lane, 0) < end]
+    if not behind:
+        return {}
+    lanes = range(max(ends) + 1)
+    return {
+        "app": app,
+        "from": min(starts.get(lane, 0) for lane in behind),
+        "to": max(ends[lane] for lane in behind),
+        "starts": [starts.get(lane, 0) for lane in lanes],
+        "ends": [ends.get(lane, 0) for lane in lanes],
+    }
 
 
 def rows_sql(table: str, app: str) -> str | None:

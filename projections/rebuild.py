@@ -37,9 +37,9 @@ def rebuild(projector: Projector, progress: Progress | None = None, *, accept_ch
 
     Where old and new differ, nothing is switched unless the changes are accepted, and the new one is dropped.
     """
-    for lane in projector.marks():
+    for app in {app for app, _ in projector.marks()}:
         # Both generations are compared at one position: whoever was stopped may have left the old one behind.
-        projector.derive(*lane)
+        projector.derive(app)
     return [_rebuild_table(projector, table, progress, accept_changes=accept_changes) for table in TABLES]
 
 
@@ -48,8 +48,8 @@ def _rebuild_table(projector: Projector, table: str, progress: Progress | None, 
     lanes = projector.analytics.rows(sql(RAW, "positions.sql"))
     total, done = sum(row["events"] for row in lanes), 0
     projector.create(table, new)
-    for row in lanes:
-        for step in projector.steps(table, new, row["app"], row["lane"]):
+    for app in sorted({row["app"] for row in lanes}):
+        for step in projector.steps(table, new, app):
             done += step
             if progress:
                 progress(table, done, total)
@@ -79,7 +79,7 @@ def start_over(projector: Projector, stores: tuple[EventStore, ...]) -> None:
         projector.analytics.command(f"drop table if exists {table} sync")
     projector.migrate()
     for store in stores:
-        projector.adopt(store)
+        projector.adopt(store.context, store.epoch, store.lanes)
 
 
 def _fingerprint(projector: Projector, table: str, generation: int) -> dict[tuple[str, str], dict[str, Any]]:

@@ -1,4 +1,4 @@
--- Which events of the other contexts are there, in a lane from one position to another? They move no amount: one row each.
+-- Which events of the other contexts are there, from one position of each lane to another? They move no amount: one row each.
 -- One whose identifiers, dates or money cannot be read is poison, and no view reads it.
 insert into ledger_gN (app, lane, pos, line, kind, type, event_id, recorded_at, reason)
 with
@@ -28,7 +28,9 @@ from
                 'the overall score is not a number from 0 to 100',
             '') as error
     from raw_log
-    where app = {app:String} and lane = {lane:UInt16} and pos > {start:UInt64} and pos <= {upto:UInt64}
-        and (select max(pos) from ledger_gN where app = {app:String} and lane = {lane:UInt16}) = {start:UInt64}
+    where app = {app:String} and pos > {from:UInt64} and pos <= {upto:UInt64}
+        and pos > {starts:Array(UInt64)}[lane + 1] and pos <= {ends:Array(UInt64)}[lane + 1]
+        and (select sum(pos) from (select max(pos) as pos from ledger_gN where app = {app:String} group by lane))
+            = {start:UInt64}
 )
-order by pos
+order by lane, pos

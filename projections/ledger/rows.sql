@@ -1,4 +1,4 @@
--- Which signed facts do the events of ordering hold, in a lane from one position to another?
+-- Which signed facts do the events of ordering hold, from one position of each lane to another?
 -- Amounts in events are never negative: the event's kind gives the sign. A value that breaks the published form makes
 -- its whole event one poison row that says why; nothing of it counts until the projection can read it.
 insert into ledger_gN
@@ -41,8 +41,10 @@ with
                 'ordering.CeilingReleased.v1'), -1, 1)::Int8 as sign,
             type = 'ordering.OrderSubmitted.v1' and toDecimal64OrZero(e.excess, 2) != 0 as is_waiting
         from raw_log
-        where app = {app:String} and lane = {lane:UInt16} and pos > {start:UInt64} and pos <= {upto:UInt64}
-            and (select max(pos) from ledger_gN where app = {app:String} and lane = {lane:UInt16}) = {start:UInt64}
+        where app = {app:String} and pos > {from:UInt64} and pos <= {upto:UInt64}
+            and pos > {starts:Array(UInt64)}[lane + 1] and pos <= {ends:Array(UInt64)}[lane + 1]
+            and (select sum(pos) from (select max(pos) as pos from ledger_gN where app = {app:String} group by lane))
+                = {start:UInt64}
     ),
     checked as
     (

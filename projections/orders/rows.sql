@@ -1,11 +1,11 @@
--- What do the events of a lane, from one position to another, add to the orders?
+-- What do the events of ordering, from one position of each lane to another, add to the orders?
 -- Events that the ledger found to be poison are left out here: the ledger says so, and a rebuild takes them in.
 insert into orders_gN
 with
     parsed as
     (
         select
-            pos, type, type like 'ordering.PastOrder%' as is_past,
+            lane, pos, type, type like 'ordering.PastOrder%' as is_past,
             JSONExtract(raw, 'Tuple(
                 order_id String, establishment_id String, agreement_id String, supplier_id String, number String,
                 source String, business_date String, currency String, excess String,
@@ -33,7 +33,8 @@ with
             arrayFilter(s -> not is_past or isNotNull(s.2.received_on), lines) as arrived,
             arrayFilter(s -> not is_past or isNotNull(s.2.invoiced_on), lines) as billed
         from raw_log
-        where app = {app:String} and lane = {lane:UInt16} and pos > {start:UInt64} and pos <= {upto:UInt64}
+        where app = {app:String} and pos > {from:UInt64} and pos <= {upto:UInt64}
+            and pos > {starts:Array(UInt64)}[lane + 1] and pos <= {ends:Array(UInt64)}[lane + 1]
             and type in (
                 'ordering.OrderSubmitted.v1', 'ordering.OrderApproved.v1', 'ordering.OrderRejected.v1',
                 'ordering.OrderWithdrawn.v1', 'ordering.OrderCancelled.v1', 'ordering.OrderLineReceived.v1',
@@ -41,13 +42,13 @@ with
                 'ordering.PastOrderRecorded.v1', 'ordering.PastOrderCorrected.v1')
             and pos not in (
                 select pos from ledger
-                where kind = 'poison' and app = {app:String} and lane = {lane:UInt16}
-                    and pos > {start:UInt64} and pos <= {upto:UInt64})
+                where kind = 'poison' and app = {app:String} and pos > {from:UInt64} and pos <= {upto:UInt64})
     )
-select {app:String}, {lane:UInt16}, *
+select {app:String}, *
 from
 (
     select
+        lane,
         pos,
         toUUIDOrZero(e.establishment_id) as establishment_id,
         toUUIDOrZero(e.order_id) as order_id,
@@ -67,8 +68,13 @@ from
         mapFromArrays(arrayMap(s -> s.2.line_id, billed), arrayMap(s -> invoiced_sign * s.4, billed)) as invoiced_quantity
     from parsed
     union all
-    select {upto:UInt64}, toUUIDOrZero(''), toUUIDOrZero(''), toUUIDOrZero(''), toUUIDOrZero(''), '', '', toDate(0), '',
+    select lane, max(pos), toUUIDOrZero(''), toUUIDOrZero(''), toUUIDOrZero(''), toUUIDOrZero(''), '', '', toDate(0), '',
         '', 0, 0, 0, 0, map(), map(), map()
+    from raw_log
+    where app = {app:String} and pos > {from:UInt64} and pos <= {upto:UInt64}
+        and pos > {starts:Array(UInt64)}[lane + 1] and pos <= {ends:Array(UInt64)}[lane + 1]
+    group by lane
 )
-where (select max(pos) from orders_gN where app = {app:String} and lane = {lane:UInt16}) = {start:UInt64}
+where (select sum(pos) from (select max(pos) as pos from orders_gN where app = {app:String} group by lane))
+    = {start:UInt64}
 order by establishment_id, order_id, pos

@@ -1,6 +1,6 @@
 -- What has happened to each order? One row per event of an order, with what it adds; the state is the newest one said.
 -- Quantities are by line: too much of one line makes up for no other.
--- Sorted by establishment, since an establishment asks for its own orders. Each step ends with a row of its position.
+-- Sorted by establishment, since an establishment asks for its own orders. Each step ends with a row of the position of each lane.
 create table if not exists orders_gN
 (
     app LowCardinality(String),

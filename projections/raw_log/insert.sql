@@ -1,4 +1,5 @@
--- A batch of one lane, in one block, on the position that was read: a compare-and-set.
+-- A batch of any lanes of a context, in one block, on the positions that were read: a compare-and-set. Positions only
+-- grow, so that their sum names them all.
 -- event_id stands first in every event's JSON; bytes that are no event have none.
 insert into raw_log
 select
@@ -8,5 +9,5 @@ select
     length(raw),
     raw
 from {source}
-where (select max(pos) from raw_log where app = {app:String} and lane = {lane:UInt16}) = {start:UInt64}
-order by pos
+where (select sum(pos) from (select max(pos) as pos from raw_log where app = {app:String} group by lane)) = {start:UInt64}
+order by lane, pos

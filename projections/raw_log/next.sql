@@ -1,4 +1,5 @@
 -- Up to where does the next step of a projection go: 100,000 events and 32 MB of JSON at most, one event at least?
+-- Lanes stand in different places; what follows is taken in the order of the store's log.
 select max(pos) as upto, count() as events
 from
 (
@@ -7,7 +8,8 @@ from
     (
         select pos, bytes
         from raw_log
-        where app = {app:String} and lane = {lane:UInt16} and pos > {start:UInt64} and pos <= {end:UInt64}
+        where app = {app:String} and pos > {from:UInt64} and pos <= {to:UInt64}
+            and pos > {starts:Array(UInt64)}[lane + 1] and pos <= {ends:Array(UInt64)}[lane + 1]
         order by pos
         limit {events:UInt32}
     )

@@ -67,8 +67,8 @@ def _theirs(store: EventStore, folder: Path) -> float:
 
 
 def _insert(analytics: Analytics, app: str, start: int, upto: int, rows: bytes) -> None:
-    place = {"app": app, "lane": 0, "start": start}
+    place = {"app": app, "start": start, "from": start, "upto": upto, "starts": [start], "ends": [upto]}
     analytics.insert_raw(sql(RAW, "insert.sql"), rows, place, f"{start}")
     for table in TABLES:
         statement = sql(f"projections.{table}", "rows.sql").replace("_gN", "_g1")
-        analytics.insert_once(statement, {**place, "upto": upto}, f"{start}")
+        analytics.insert_once(statement, place, f"{start}")

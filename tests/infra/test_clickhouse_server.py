@@ -125,10 +125,10 @@ def test_a_step_is_one_part_in_each_table(analytics: Server, tmp_path: Path) -> 
 
 def _insert_from_zero(analytics: Server, batch: list[Entry], statement: str, step: int = 0) -> None:
     rows = ((("ordering", 0, e.pos, e.prev, e.stream_id, e.version, e.type, e.recorded_at, e.raw)) for e in batch)
-    analytics.insert_raw(statement, raw_batch(rows), {"app": "ordering", "lane": 0, "start": 0}, f"ordering:0:{step}")
+    analytics.insert_raw(statement, raw_batch(rows), {"app": "ordering", "start": 0}, f"ordering:{step}")
 
 
-UNGUARDED = sql(RAW, "insert.sql").replace("where (select max(pos)", "where true or (select max(pos)")
+UNGUARDED = sql(RAW, "insert.sql").replace("where (select sum(pos)", "where true or (select sum(pos)")
 
 
 def test_the_same_batch_under_the_same_token_is_kept_once(analytics: Server, log_of_orders: EventStore) -> None:
@@ -175,8 +175,8 @@ def test_projectors_at_once_with_steps_of_different_length_write_each_event_once
         barrier.wait(30)
         try:
             while page := log.page(length):
-                projector.append("ordering", 0, page)
-                projector.derive("ordering", 0)
+                projector.append("ordering", page)
+                projector.derive("ordering")
         except Exception as trouble:  # noqa: BLE001 - told below
             troubles.append(trouble)
         own.close()
