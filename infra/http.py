@@ -27,7 +27,7 @@ from events.base import Command
 from infra.auth import Caller
 from infra.problems import MEDIA_TYPE, NotReached, TokenUnreadable, VersionMissing, trace_id
 from infra.request import Accepted, Outdated, Position, Request
-from infra.telemetry import counted
+from infra.telemetry import announce, counted
 
 POSITION_HEADER = "Groupement-Position"
 WAIT_SECONDS = 5.0
@@ -119,6 +119,7 @@ def add_commands(
     """Adds a POST for each command. `examples.json` beside the routes' module holds a body for each."""
     examples = json.loads(files(package).joinpath("examples.json").read_text(encoding="utf-8"))
     for does in routes:
+        announce(does.command.__name__)
         router.add_api_route(
             does.path,
             _endpoint(does, service),

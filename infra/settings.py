@@ -7,13 +7,19 @@ from pathlib import Path
 from typing import Literal
 
 from platformdirs import user_data_path
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SECRETS = Path("/run/secrets")
+"""Where containers find secrets: the file `groupement_postgres_password` holds what the variable of that name would."""
 
 
 class Settings(BaseSettings):
-    """Everything that may differ between two installations."""
+    """Everything that may differ between two installations: a variable, or a file in SECRETS where none is set."""
 
-    model_config = SettingsConfigDict(env_prefix="GROUPEMENT_", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="GROUPEMENT_", frozen=True, secrets_dir=SECRETS if SECRETS.is_dir() else None
+    )
 
     home: Path = user_data_path("groupement")
     """Folder of stores, analytics and keys."""
@@ -21,14 +27,14 @@ class Settings(BaseSettings):
     """Where set, stores live in PostgreSQL, one database for each context."""
     postgres_port: int = 5432
     postgres_user: str = "groupement"
-    postgres_password: str = ""
+    postgres_password: str = Field("", repr=False)
     postgres_dbname: str = "{context}"
     clickhouse_host: str = ""
     """Where set, figures live in a ClickHouse server, else in the embedded engine."""
     clickhouse_port: int = 8123
     clickhouse_user: str = "projector"
     """`projector` may write; `finance` reads what answers questions, and nothing else."""
-    clickhouse_password: str = ""
+    clickhouse_password: str = Field("", repr=False)
     clickhouse_database: str = "groupement"
     lanes: int = 1
     """Lanes of a new ordering store; fixed at its creation."""

@@ -26,6 +26,7 @@ from infra.request import Accepted, OutcomeUnknown, Request
 TRACE_HEADER = "Groupement-Trace"
 OURS = ("events", "contracts", "infra", "projections", "services")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+OUTCOMES = ("accepted", "repeated", "refused", "unknown", "fault")
 QUIET = ("/metrics", "/health", "/ready")
 """What is asked every few seconds, by nobody who would read it."""
 _PARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}")
@@ -92,6 +93,12 @@ def configure(form: Literal["text", "json"], role: str, stream: TextIO | None = 
 
 def _is_no_fault(record: logging.LogRecord) -> bool:
     return not record.getMessage().startswith("Exception in ASGI application")
+
+
+def announce(command: str) -> None:
+    """Shows a command's counters from 0 on: an alert on what is new would not see the first one otherwise."""
+    for outcome in OUTCOMES:
+        COMMANDS.labels(command, outcome)
 
 
 def counted(handle: Callable[[Request[Any]], Accepted], asked: Request[Any]) -> Accepted:
