@@ -60,7 +60,7 @@ class Part:
     is_working: Callable[[], bool]
     standings: Callable[[], Iterable[Standing]] = _nothing
     counts: Callable[[], Iterable[tuple[str, int]]] = _nothing
-    """Counters since its start: `events`, `errors`."""
+    """Counters since its start, each under a name of its own: `events`, and `errors` on the way."""
     problems: Callable[[], Iterable[tuple[str, str]]] = _nothing
     """Why figures are not whole: kind (`poison`, `chain`, `dead letter`) and context of each."""
 
@@ -150,7 +150,9 @@ class Watch(Collector):
             seconds.add_metric(labels, behind)
         of_part = ["part", "context"]
         working = GaugeMetricFamily("groupement_part_working", "1 where a part works, else 0.", labels=of_part)
-        done = CounterMetricFamily("groupement_part_events", "Events that a part dealt with.", labels=of_part)
+        done = CounterMetricFamily(
+            "groupement_part_done", "What a part did, such as events.", labels=[*of_part, "what"]
+        )
         errors = CounterMetricFamily("groupement_part_errors", "What went wrong on the way.", labels=of_part)
         problems = GaugeMetricFamily(
             "groupement_problems",
@@ -161,7 +163,10 @@ class Watch(Collector):
             labels = [part.name, part.context]
             working.add_metric(labels, int(part.is_working()))
             for name, count in _told(part.counts):
-                (errors if name == "errors" else done).add_metric(labels, count)
+                if name == "errors":
+                    errors.add_metric(labels, count)
+                else:
+                    done.add_metric([*labels, name], count)
             found = list(_told(part.problems))
             for kind, context in sorted(set(found)):
                 problems.add_metric([part.name, kind, context], found.count((kind, context)))

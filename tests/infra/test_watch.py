@@ -79,6 +79,12 @@ def test_problems_are_counted_by_kind_and_context() -> None:
     assert 'groupement_problems{context="tendering",kind="chain",part="relay"} 1.0' in told
 
 
+def test_each_counter_of_a_part_is_a_series() -> None:
+    told = lines(Watch("reactions", [replace(PART, counts=lambda: [("events", 90), ("parked", 1), ("errors", 2)])]))
+    assert 'groupement_part_done_total{context="ordering",part="relay",what="parked"} 1.0' in told
+    assert 'groupement_part_errors_total{context="ordering",part="relay"} 2.0' in told
+
+
 def test_a_part_that_cannot_say_where_it_stands_does_not_hide_the_others() -> None:
     def broken() -> list[Standing]:
         raise OSError("gone")
@@ -134,5 +140,5 @@ def test_no_label_holds_a_tenant_or_an_id() -> None:
     labels = set(re.findall(r'[{,]([a-z_]+)="', Watch("relay", [PART]).metrics().decode()))
     assert labels <= {
         "part", "context", "lane", "kind", "command", "outcome", "problem", "method", "operation", "status", "event",
-        "table", "version", "le", "generation",
+        "table", "version", "le", "what", "generation",
     }  # fmt: skip
