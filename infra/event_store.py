@@ -27,9 +27,9 @@ from eventsourcing.persistence import (
     ProgrammingError,
     StoredEvent,
 )
-from eventsourcing.sqlite import SQLiteProcessRecorder
 
 from events.base import Event, Refusal, derived_id
+from infra.execution import Decide, Execution
 from infra.mapper import EventMapper, Language, Recorded
 from infra.request import (
     Accepted,
@@ -43,7 +43,8 @@ from infra.request import (
     Request,
 )
 from infra.states import State, States
-from infra.transaction import Evolve, Transaction
+from infra.streams import all_events, first_events
+from infra.transaction import Evolve, Overtaken, Transaction
 
 __all__ = [
     "Accepted",
@@ -73,7 +74,6 @@ ATTEMPTS = 200
 Clock = Callable[[], datetime]
 S = TypeVar("S")
 T = TypeVar("T")
-Decide = Callable[[Transaction, Request[C]], UUID]
 Written = list[tuple[int, StoredEvent]]
 """Events with their positions in the log."""
 
@@ -99,10 +99,6 @@ class StoreRestored(StoreCreated):
     """The epoch that the backup was taken in."""
 
 
-class _Overtaken(Exception):
-    """Somebody else had the same command accepted while this attempt refused it."""
-
-
 class EventStore:
     """The streams of one service. One process may use it from many threads, many processes may share the database."""
 
@@ -113,6 +109,7 @@ class EventStore:
         self.clock = clock
         self._states = States()
         self._writing = threading.RLock()
+        self._execution = Execution(self)
         created = self._identity(lanes)
         self.epoch, self.lanes = created.epoch, created.lanes
 
@@ -134,6 +131,11 @@ class EventStore:
         stored = self.recorder.select_events(stream_id, limit=1)
         return self.mapper.to_domain_event(stored[0]).event if stored else None
 
+    def firsts(self, stream_ids: Iterable[UUID]) -> dict[UUID, Event]:
+        """The first events of many streams, of those that exist."""
+        found = map(self.mapper.to_domain_event, first_events(self.recorder, stream_ids))
+        return {recorded.originator_id: recorded.event for recorded in found}
+
     def events(self, stream_id: UUID, after: int = 0) -> list[Recorded]:
         """The events of a stream after a version, oldest first."""
         stored = self.recorder.select_events(stream_id, gt=after)
@@ -154,101 +156,73 @@ class EventStore:
             return State(evolve, None, 0, self._states.upto)
         return self._forwarded(stream_id, known or State(evolve, None, 0, 0), self._states.upto)
 
+    def states(self, stream_ids: Iterable[UUID], evolve: Evolve[S]) -> dict[UUID, tuple[S | None, int]]:
+        """States and versions of many streams, of those that exist, for readers."""
+        streams: dict[UUID, list[Recorded]] = {}
+        for recorded in map(self.mapper.to_domain_event, all_events(self.recorder, stream_ids)):
+            streams.setdefault(recorded.originator_id, []).append(recorded)
+        empty: State = State(evolve, None, 0, 0)
+        found = {key: self._evolved(key, empty, events, pos=0) for key, events in streams.items()}
+        return {key: (state.value, state.version) for key, state in found.items()}
+
     def _forwarded(self, stream_id: UUID, state: State, pos: int) -> State:
+        return self._evolved(stream_id, state, self.events(stream_id, state.version), pos)
+
+    def _evolved(self, stream_id: UUID, state: State, events: Iterable[Recorded], pos: int) -> State:
         value, version = state.value, state.version
-        for recorded in self.events(stream_id, version):
+        for recorded in events:
             value, version = state.evolve(value, recorded.event), recorded.originator_version
-        forwarded = State(state.evolve, value, version, pos)
+        evolved = State(state.evolve, value, version, pos)
         # A reader's guess at a stream that does not exist is not worth keeping; a decision asks for it again.
         if version or pos:
-            self._states.keep(stream_id, forwarded)
-        return forwarded
+            self._states.keep(stream_id, evolved)
+        return evolved
 
     def lane(self, stream_id: UUID) -> int:
         """The lane of a stream: fixed by its id and the store's number of lanes."""
         return zlib.crc32(stream_id.bytes) % self.lanes
 
     def execute(self, request: Request[C], decide: Decide[C]) -> Accepted:
-        """Runs one command, once. See `execute_many`."""
-        return self.execute_many([request], decide)[0]
-
-    def execute_many(self, requests: Sequence[Request[C]], decide: Decide[C]) -> list[Accepted]:
-        """Runs commands in one database transaction: all of them happen, or none.
+        """Runs one command, once. Commands of many threads share transactions; each has its own answer.
 
         `decide` reads and appends through the transaction and returns the id of the aggregate that answers.
         A command that happened before is not decided again: its first answer comes back.
         Raises Refusal: the command's own, OtherBody, Contended, or OutcomeUnknown (repeat with the same id).
         """
+        return self._execution.one(request, decide)
 
-        def accept(tx: Transaction) -> list[tuple[CommandAccepted, slice | None]]:
-            known = {} if tx.is_presuming else self._receipts(requests)
-            try:
-                return [self._accept(tx, request, decide, known) for request in requests]
-            except Refusal as refusal:
-                # Another process may have accepted the same command meanwhile: then its answer holds, not this one.
-                if not tx.is_presuming and self._receipts(requests).keys() - known.keys():
-                    raise _Overtaken from refusal
-                raise
+    def execute_many(self, requests: Sequence[Request[C]], decide: Decide[C]) -> list[Accepted]:
+        """Runs commands in one database transaction: all of them happen, or none. Otherwise as `execute`."""
+        return self._execution.all_or_none(requests, decide)
 
-        accepted, written = self.run(accept)
-        return [
-            Accepted(
-                receipt.stream_id,
-                receipt.version,
-                self._positions(self._caused(request, receipt) if part is None else written[part]),
-                repeated=part is None,
-            )
-            for request, (receipt, part) in zip(requests, accepted, strict=True)
-        ]
-
-    def _receipts(self, requests: Iterable[Request[C]]) -> dict[UUID, CommandAccepted]:
-        found = {stream: self.first(stream) for stream in (request.receipt_stream() for request in requests)}
-        return {stream: cast("CommandAccepted", receipt) for stream, receipt in found.items() if receipt}
-
-    def _accept(
-        self, tx: Transaction, request: Request[C], decide: Decide[C], known: dict[UUID, CommandAccepted]
-    ) -> tuple[CommandAccepted, slice | None]:
-        """The receipt of a command, and which events of the transaction it caused; None where it happened before."""
-        stream = request.receipt_stream()
-        if (receipt := known.get(stream)) is not None:
-            if receipt.body_hash != request.body_hash():
-                msg = f"command id {request.command_id} was accepted before with another body"
-                raise OtherBody(msg, command_id=request.command_id)
-            return receipt, None
-        tx.begin(request)
-        start = len(tx.recorded)
-        stream_id = decide(tx, request)
-        end = len(tx.recorded)
-        receipt = known[stream] = CommandAccepted(
-            body_hash=request.body_hash(), stream_id=stream_id, version=tx.version(stream_id), events=end - start
-        )
-        tx.single(stream, receipt)
-        return receipt, slice(start, end)
-
-    def run(self, work: Callable[[Transaction], T]) -> tuple[T, Written]:
+    def run(
+        self, work: Callable[[Transaction], T], attempts: int | None = None, *, presume: bool = True
+    ) -> tuple[T, Written]:
         """Runs `work` in a transaction and commits it, from the start again where somebody else wrote first.
 
         Returns what `work` returned, and the events with their positions. Raises what `work` raises, Contended, or
-        OutcomeUnknown.
+        OutcomeUnknown. `presume` says whether the first attempt may presume that what is created is new.
         """
-        for attempt in range(ATTEMPTS):
+        attempts = ATTEMPTS if attempts is None else attempts
+        for attempt in range(attempts):
+            is_presuming = presume and attempt == 0
             try:
                 # One writer at a time within this process: waiting here is cheaper than losing a race in the database.
                 with self._writing:
                     self._states.starts(self.last_pos())
-                    tx = Transaction(self, is_presuming=attempt == 0)
+                    tx = Transaction(self, is_presuming=is_presuming)
                     return work(tx), self._commit(tx)
             except Refusal:
                 # Presumptions are no ground for a refusal: look, and decide again.
-                if attempt > 0:
+                if not is_presuming:
                     raise
-            except (IntegrityError, _Overtaken):
+            except (IntegrityError, Overtaken):
                 # Somebody else was first, or our own commit whose answer was lost: re-reading tells which.
                 time.sleep(random.uniform(0, 0.002 * min(attempt, 25)))  # noqa: S311 - jitter
             except PersistenceError as error:
                 msg = f"the {self.context} store did not confirm the transaction: {error}"
                 raise OutcomeUnknown(msg) from error
-        msg = f"{ATTEMPTS} attempts on the {self.context} store lost against concurrent writers"
+        msg = f"{attempts} attempts on the {self.context} store lost against concurrent writers"
         raise Contended(msg)
 
     def _commit(self, tx: Transaction) -> Written:
@@ -260,25 +234,10 @@ class EventStore:
         self._states.wrote(ids, tx.states)
         return list(zip(ids, stored, strict=True))
 
-    def _positions(self, written: Iterable[tuple[int, StoredEvent]]) -> tuple[Position, ...]:
+    def positions(self, written: Written) -> tuple[Position, ...]:
         """The last published position in each lane."""
         lanes = {self.lane(cast("UUID", event.originator_id)): pos for pos, event in written if not is_internal(event)}
         return tuple(Position(self.context, lane, lanes[lane]) for lane in sorted(lanes))
-
-    def _caused(self, request: Request[C], receipt: CommandAccepted) -> Written:
-        """The events of an earlier command with their positions: those right before its receipt."""
-        end = self._pos(request.receipt_stream())
-        found = self.recorder.select_notifications(end - receipt.events, receipt.events, stop=end - 1)
-        return [(event.id, event) for event in found]
-
-    def _pos(self, stream_id: UUID) -> int:
-        """Where the first event of a stream stands in the log: the library has no question for it."""
-        is_sqlite = isinstance(self.recorder, SQLiteProcessRecorder)
-        column, mark, key = ("rowid", "?", stream_id.hex) if is_sqlite else ("notification_id", "%s", stream_id)
-        sql = f"SELECT {column} AS pos FROM stored_events WHERE originator_id={mark} AND originator_version=1"
-        with cast("Any", self.recorder).datastore.transaction(commit=False) as cursor:
-            cursor.execute(sql, (key,))
-            return int(cursor.fetchone()["pos"])
 
     def last_pos(self) -> int:
         """The position of the newest event, internal ones included; 0 in an empty store."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID, uuid4, uuid5
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 S = TypeVar("S")
 Evolve = Callable[[S | None, Event], S | None]
+
+
+class Overtaken(Exception):
+    """Somebody else had the same command accepted while this attempt refused it."""
 
 
 class Transaction:
@@ -45,6 +50,17 @@ class Transaction:
     def begin(self, request: Request[Any]) -> None:
         """From here on events are recorded as caused by this request."""
         self._request, self._ordinal, self._now = request, 0, self._store.clock()
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Takes back what is added within it, where that ends in an error."""
+        length, states, single = len(self.recorded), dict(self.states), dict(self._single)
+        try:
+            yield
+        except BaseException:
+            del self.recorded[length:]
+            self.states, self._single = states, single
+            raise
 
     def read(self, stream_id: UUID, evolve: Evolve[S], *, presume_new: bool = False) -> S | None:
         """The state of a stream, None where it has no event yet.
@@ -90,9 +106,13 @@ class Transaction:
         self._single[stream_id] = stamped
         self.recorded.append(Recorded(stream_id, 1, stamped))
 
+    def added(self, stream_id: UUID) -> Event | None:
+        """Such an event, where this transaction added it."""
+        return self._single.get(stream_id)
+
     def find_single(self, stream_id: UUID) -> Event | None:
         """Such an event, in this transaction or in the store; where it is None, the request refuses or adds it."""
-        found = self._single.get(stream_id)
+        found = self.added(stream_id)
         return found if found or self.is_presuming else self._store.first(stream_id)
 
     def track(self, name: str, pos: int) -> None:
