@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -23,7 +23,9 @@ from prometheus_client.registry import Collector
 from pydantic_core import to_json
 
 from infra.metrics import REGISTRY
-from infra.relay import Relay
+
+if TYPE_CHECKING:  # it brings Kafka along, which few processes need
+    from infra.relay import Relay
 
 SAMPLE_SECONDS = 1.0
 """How often a process looks at its own lanes: how exactly it knows for how long one has been behind."""

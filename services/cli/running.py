@@ -14,7 +14,6 @@ from typing import Annotated, Any
 import typer
 
 from infra.settings import Settings
-from services import web
 from services.cli.console import out, progress
 from services.cli.options import language_of, settings_of
 from services.cli.render import show_figure
@@ -51,6 +50,8 @@ def run_demo(
       groupement --home DIR demo --no-serve --orders 3000 --seed 11
 
     """
+    from services import web  # noqa: PLC0415 - its imports take a second: for who serves, not for who asks
+
     settings, language = settings_of(ctx), language_of(ctx)
     web.check_loopback(host)
     out.print("[bold]Generated data[/bold]: invented names, invented orders, no real hospital or person.\n")
@@ -134,6 +135,8 @@ def run_serve(ctx: typer.Context, host: Host = "127.0.0.1", port: Port = 8000) -
       groupement serve --port 8080
 
     """
+    from services import web  # noqa: PLC0415 - its imports take a second: for who serves, not for who asks
+
     web.check_loopback(host)
     with open_platform(settings_of(ctx)) as platform:
         with progress() as step:
@@ -142,6 +145,8 @@ def run_serve(ctx: typer.Context, host: Host = "127.0.0.1", port: Port = 8000) -
 
 
 def _serve(platform: Platform, host: str, port: int) -> None:
+    from services import web  # noqa: PLC0415 - its imports take a second: for who serves, not for who asks
+
     with closing(web.listening(host, port)) as listener:
         url = f"http://{host}:{listener.getsockname()[1]}"
         with _noted(platform.settings, url), platform.pump:
