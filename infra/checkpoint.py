@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 import psycopg
-from eventsourcing.persistence import IntegrityError, PersistenceError
+from eventsourcing.persistence import IntegrityError, OperationalError, PersistenceError, ProgrammingError
 from eventsourcing.sqlite import SQLiteProcessRecorder
 from filelock import FileLock, Timeout
 from psycopg.rows import tuple_row
@@ -103,11 +103,7 @@ class Seat:
     def load(self) -> Checkpoint | None:
         """The last checkpoint of this epoch of the store."""
         sql = "select topic, read_pos, marks from relay_checkpoints where epoch = ?"
-        row = self._execute(sql, (self._epoch,)).fetchone()
-        if row is None:
-            return None
-        marks = {int(lane): _mark(*mark) for lane, mark in json.loads(row[2]).items()}
-        return Checkpoint(UUID(row[0]), row[1], marks)
+        return _checkpoint(self._execute(sql, (self._epoch,)).fetchone())
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Replaces the checkpoint."""
@@ -147,6 +143,26 @@ def ask_again(store: EventStore, lane: int, mark: Mark) -> None:
     with suppress(IntegrityError):  # somebody else creates the table at the same moment
         _run(store, REQUESTS)
     _run(store, ASK, (lane, mark.pos, mark.recorded_at.isoformat()))
+
+
+def checkpoint_of(store: EventStore) -> Checkpoint | None:
+    """How far the relay of a store has come, for whoever watches; None where there never was one.
+
+    Raises STORE_IS_AWAY.
+    """
+    sql = "select topic, read_pos, marks from relay_checkpoints where epoch = ?"
+    with suppress(OperationalError, ProgrammingError), _datastore(store).transaction(commit=False) as cursor:
+        cursor.execute(sql if _is_sqlite(store) else sql.replace("?", "%s"), (str(store.epoch),))
+        return _checkpoint(cursor.fetchone())
+    store.last_pos()  # no such table, or no answer at all: the latter is raised here
+    return None
+
+
+def _checkpoint(row: Any) -> Checkpoint | None:
+    if row is None:
+        return None
+    topic, read, marks = (row["topic"], row["read_pos"], row["marks"]) if not isinstance(row, tuple) else row
+    return Checkpoint(UUID(topic), read, {int(lane): _mark(*mark) for lane, mark in json.loads(marks).items()})
 
 
 def _run(store: EventStore, statement: str, values: tuple[Any, ...] = ()) -> None:

@@ -11,6 +11,7 @@ import binascii
 import inspect
 import json
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -32,6 +33,8 @@ from infra.telemetry import announce, counted
 POSITION_HEADER = "Groupement-Position"
 WAIT_SECONDS = 5.0
 """How long a read waits for the position that it asks for."""
+LOOK_SECONDS = 0.02
+"""How often whoever waits looks."""
 PAGE, LARGEST_PAGE = 50, 200
 
 KEY, SCOPE, SUBJECT = "key", "scope", "subject"
@@ -114,9 +117,16 @@ IfMatch = Annotated[str | None, Header(description='The ETag that was seen, "*" 
 
 
 def add_commands(
-    router: APIRouter, routes: Iterable[Does], service: Callable[[HttpRequest], Service], package: str
+    router: APIRouter,
+    routes: Iterable[Does],
+    service: Callable[[HttpRequest], Service],
+    package: str,
+    before: Sequence[Any] = (),
 ) -> None:
-    """Adds a POST for each command. `examples.json` beside the routes' module holds a body for each."""
+    """Adds a POST for each command. `examples.json` beside the routes' module holds a body for each.
+
+    `before`: what FastAPI depends on before any of them, such as a wait.
+    """
     examples = json.loads(files(package).joinpath("examples.json").read_text(encoding="utf-8"))
     for does in routes:
         announce(does.command.__name__)
@@ -129,6 +139,7 @@ def add_commands(
             status_code=201 if does.creates else 200,
             response_model=Done,
             responses=REFUSED,
+            dependencies=list(before),
             openapi_extra={"requestBody": {"content": {"application/json": {"example": examples[does.operation]}}}},
         )
 
@@ -232,6 +243,14 @@ class Waiting(Protocol):
 
     def wait_for(self, wanted: Sequence[Position], seconds: float) -> list[Behind]:
         """Waits until they have come to these positions; returns the lanes that have not in time."""
+
+
+def waited(behind: Callable[[], list[Behind]], seconds: float) -> list[Behind]:
+    """Asks again and again until nothing is behind, or the time is over; returns what still is."""
+    deadline = time.monotonic() + seconds
+    while (found := behind()) and time.monotonic() < deadline:
+        time.sleep(LOOK_SECONDS)
+    return found
 
 
 def await_positions(request: HttpRequest, token: str | None) -> None:

@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     @property
     def demo_mark(self) -> Path:
         """The file by which a home says that its data are generated."""
-        return self.home / "demo.json"
+        return self.home / ("full/demo.json" if self.kafka_bootstrap else "demo.json")
 
     @property
     def analytics(self) -> Path:

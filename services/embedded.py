@@ -6,9 +6,9 @@ The same parts run as processes of their own in the full stack; here the notific
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from threading import Event, RLock, Thread
 from typing import Any, Self
 
@@ -17,12 +17,12 @@ from infra.event_store import Clock, EventStore, utc_now
 from infra.log import Log, Mark
 from infra.settings import Settings
 from infra.watch import Part, Standing, Watch
-from projections.ledger.sums import Slice, sums
 from projections.projector import Projector
-from projections.rebuild import rebuild, start_over
 from services.finance.app import Finance
+from services.lag import LaneLag, lags
 from services.membership import app as membership
 from services.ordering import app as ordering
+from services.projecting import Progress, Step, make_anew, project
 from services.reading import Reading
 from services.serving import Serving
 from services.suppliers import app as suppliers
@@ -30,10 +30,6 @@ from services.tendering import app as tendering
 
 PAGE = 2_000
 log = logging.getLogger(__name__)
-Progress = Callable[[int, int], None]
-"""Called with what is done and what there is in all."""
-Step = Callable[[str, int, int], None]
-"""The same with the name of the step before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,25 +86,7 @@ class Platform(Serving):
                 self.react()
             finally:
                 # Where ordering cannot go on, what was published is projected all the same.
-                self._project(on_progress)
-
-    def _project(self, on_progress: Progress | None) -> None:
-        marks = self.projector.marks()
-        behind = {
-            s: max((m.pos for (app, _), m in marks.items() if app == s.context), default=0)
-            for s in self.contexts.stores
-        }
-        # Positions count internal events too, so this is what is left to read, not to write.
-        total = sum(store.last_pos() - pos for store, pos in behind.items())
-        done = 0
-        for store in self.contexts.stores:
-            before = done
-            for _ in self.projector.catch_up(store):
-                reached = max(m.pos for (app, _), m in self.projector.marks().items() if app == store.context)
-                done = before + reached - behind[store]
-                if on_progress:
-                    on_progress(min(done, total), total)
-            done = before + store.last_pos() - behind[store]
+                project(self.projector, self.stores, on_progress)
 
     def rebuild(self, step: Step, *, accept_changes: bool = False, from_stores: bool = False) -> dict[str, Any]:
         """New generations of the derived tables; figures before and after, which are equal or nothing is switched.
@@ -117,27 +95,13 @@ class Platform(Serving):
         """
         with self._one_at_a_time:
             if from_stores:
-                start_over(self.projector, self.contexts.stores)
-                self.catch_up(lambda done, total: step("projecting events", done, total))
-            before = self._headline()
-            tables = rebuild(
-                self.projector, lambda name, *of: step(f"rebuilding {name}", *of), accept_changes=accept_changes
-            )
-            after = self._headline()
-        return {
-            "is_equal": all(table.is_equal for table in tables),
-            "is_switched": all(table.is_switched for table in tables),
-            "before": before,
-            "after": after,
-            "tables": [asdict(table) for table in tables],
-        }
+                # Reactions first, as whenever events are taken in.
+                self.react()
+            return make_anew(self.projector, self.stores, step, accept_changes=accept_changes, from_stores=from_stores)
 
-    def _headline(self) -> list[dict[str, str]]:
-        return [
-            {"measure": measure, "currency": one.currency, "amount": f"{one.amount:.2f}"}
-            for measure in ("ordered", "received", "invoiced")
-            for one in sums(self.analytics, (), Slice(measure))
-        ]
+    def lags(self) -> list[LaneLag]:
+        """How far projections and reactions are behind the stores."""
+        return lags(self.stores, self.reading.projected, self.ordering, utc_now())
 
     def watch(self) -> Watch:
         """What the process shows of itself."""

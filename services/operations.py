@@ -19,6 +19,7 @@ from infra.log import BeyondTheEnd, Entry, Log, Mark
 from infra.problems import TokenUnreadable
 from infra.watch import Watch
 from services.finance.api import in_short
+from services.lag import LaneLag
 
 router = APIRouter(tags=["operations"])
 admin = APIRouter(tags=["operations"])
@@ -127,6 +128,18 @@ def _of_aggregate(store: EventStore, stream_id: UUID, start: int, limit: int) ->
         for event in stored
         if not is_internal(event)
     ]
+
+
+class LagPage(Value):
+    """Who follows the stores, and how far behind."""
+
+    rows: list[LaneLag]
+
+
+@router.get("/lag", responses=REFUSED)
+def read_lag(request: HttpRequest) -> LagPage:
+    """How far relay, projector and reactions are behind the stores, lane by lane, in events and seconds."""
+    return LagPage(rows=request.app.state.platform.lags())
 
 
 def _data(raw: bytes) -> Any:

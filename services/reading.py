@@ -9,16 +9,13 @@ from dataclasses import dataclass
 
 from infra.clickhouse import Analytics
 from infra.event_store import Position
-from infra.http import Behind
+from infra.http import LOOK_SECONDS, Behind, waited
 from projections.agreements.reader import Agreements
 from projections.establishments.reader import Establishments
 from projections.orders.reader import Orders
 from projections.projected import Lane, Projected
 from projections.projector import TABLES, rows_sql
 from projections.suppliers.reader import Suppliers
-
-LOOK_SECONDS = 0.02
-"""How often those who wait look; all of them take the same look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +42,7 @@ class Reading:
 
     def wait_for(self, wanted: Sequence[Position], seconds: float) -> list[Behind]:
         """Waits until the projections have come to these positions; returns the lanes that have not in time."""
-        deadline = time.monotonic() + seconds
-        while (behind := self._behind(wanted)) and time.monotonic() < deadline:
-            time.sleep(LOOK_SECONDS)
-        return behind
+        return waited(lambda: self._behind(wanted), seconds)
 
     def _behind(self, wanted: Sequence[Position]) -> list[Behind]:
         seen = self._look()
@@ -66,6 +60,7 @@ class Reading:
 
     def _look(self) -> Mapping[str, Mapping[Lane, int]]:
         with self._looking:
+            # All of those who wait take the same look.
             now = time.monotonic()
             if now - self._looked_at >= LOOK_SECONDS:
                 self._seen = {table: self.projected.positions(table) for table in TABLES}

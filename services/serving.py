@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 from clickhouse_connect.driver.exceptions import Error as ClickHouseError
 from eventsourcing.persistence import PersistenceError
@@ -45,7 +46,11 @@ class Serving:
         """What the process shows of itself."""
         return Watch(self.role, (), self.troubles)
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        """Begins what it does besides answering."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Closes the connections to the stores and to the projections."""
         for store in self.stores:
             store.close()

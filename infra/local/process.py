@@ -39,7 +39,7 @@ def free_port() -> int:
     """A port of this machine that nobody listens on, another one at each call."""
     while True:
         port = random.choice(PORTS)  # noqa: S311 - not a secret
-        if port not in _given and _is_free(port):
+        if port not in _given and is_free(port):
             _given.add(port)
             return port
 
@@ -80,7 +80,7 @@ class Process:
     def start(self) -> None:
         """Starts it and waits until it answers. Raises PortInUse, NotReady."""
         for name, port in self.ports.items():
-            if not _is_free(port):
+            if not is_free(port):
                 raise PortInUse(f"port {port} ({name}) is in use: end what listens there, or choose another one")
         with self.log.open("ab") as log:
             self._running = subprocess.Popen(  # noqa: S603 - our own arguments
@@ -183,7 +183,8 @@ def _descends(pid: int, leader: int, parents: Mapping[int, int]) -> bool:
     return False
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether nobody listens on a port of this machine."""
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a connection that just ended does not count
         try:

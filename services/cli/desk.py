@@ -45,6 +45,9 @@ class Desk(Protocol):
     def rebuild(self, *, accept_changes: bool, from_stores: bool) -> Document:
         """New generations of the derived tables."""
 
+    def lag(self) -> Document:
+        """Who follows the stores, and how far behind."""
+
 
 class HereDesk:
     """Answers from this process."""
@@ -69,6 +72,10 @@ class HereDesk:
         """New generations of the derived tables, from the raw log or from the stores themselves."""
         return self._platform.rebuild(self._step, accept_changes=accept_changes, from_stores=from_stores)
 
+    def lag(self) -> Document:
+        """Who follows the stores, and how far behind."""
+        return {"rows": [row.model_dump(mode="json") for row in self._platform.lags()]}
+
 
 class ServerDesk:
     """Asks a running server, with a token that this machine's key signs."""
@@ -92,6 +99,10 @@ class ServerDesk:
         """New generations of the derived tables."""
         options = urllib.parse.urlencode({"accept_changes": accept_changes, "from_stores": from_stores})
         return self._ask("POST", f"admin/rebuild?{options}")
+
+    def lag(self) -> Document:
+        """Who follows the stores, and how far behind."""
+        return self._ask("GET", "lag")
 
     def _ask(self, method: str, path: str) -> Document:
         request = urllib.request.Request(  # noqa: S310 - the address is the user's own server

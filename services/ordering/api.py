@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from starlette.requests import Request as HttpRequest
 
 from events.base import Code, Quantity, SignedAmount, Unknown, Value
@@ -16,6 +16,8 @@ from infra.http import (
     PAGE,
     REFUSED,
     SCOPE,
+    WAIT_SECONDS,
+    Behind,
     CallerOf,
     Cursor,
     Does,
@@ -24,7 +26,10 @@ from infra.http import (
     cursor_of,
     etag,
     link_next,
+    not_reached,
     place_of,
+    positions_in,
+    waited,
 )
 from projections.orders.reader import OrderRow, Orders
 from services.ordering.app import Ordering
@@ -116,7 +121,26 @@ def _orders(request: HttpRequest) -> Orders:
     return found
 
 
-add_commands(router, COMMANDS, _ordering, "services.ordering")
+def knows(
+    request: HttpRequest,
+    at_least: Annotated[
+        str | None,
+        Query(description="A position token: the command is decided when ordering knows what it names of the others."),
+    ] = None,
+) -> None:
+    """The parameter `at_least` of a command: what other contexts published is known first. Raises NotReached."""
+    ordering = _ordering(request)
+    wanted = [place for place in positions_in(at_least or "") if place.context != ordering.store.context]
+
+    def behind() -> list[Behind]:
+        found = [Behind(place, ordering.noted_pos(place.context, place.lane)) for place in wanted]
+        return [one for one in found if one.lag > 0]
+
+    if found := waited(behind, WAIT_SECONDS):
+        raise not_reached("ordering has", found)
+
+
+add_commands(router, COMMANDS, _ordering, "services.ordering", [Depends(knows)])
 
 
 @router.get("", dependencies=[AT_LEAST], responses=REFUSED)

@@ -93,6 +93,30 @@ def test_a_position_that_is_not_reached_says_the_lag(world: World, monkeypatch: 
     assert re.fullmatch(r"at \d+ of \d+, \d+ missing", said["ordering:0"]), "lane by lane"
 
 
+def test_a_command_asked_for_a_position_of_others_is_decided_when_ordering_knows_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = world.platform.tendering.store
+    with world.platform.pump:
+        agreement = uuid4()
+        signed = world.post("group-buyer", f"/agreements/{agreement}/sign", world.agreement_body(agreement)).json()
+        granted = world.post(
+            "group-buyer",
+            f"/establishments/{world.own}/adhesions",
+            {"agreement_id": str(agreement), "valid_from": str(TODAY)},
+        ).json()
+        body = world.order_body() | {"agreement_id": str(agreement)}
+        known = position_token([*positions_in(signed["position"]), *positions_in(granted["position"])])
+        # The body's lot is of another agreement: ordering says so only when it knows this one.
+        answer = world.post("officer", f"/orders?at_least={known}", body)
+    assert (answer.status_code, answer.json()["type"]) != (404, "/problems/unknown"), answer.text
+    monkeypatch.setattr("services.ordering.api.WAIT_SECONDS", 0.1)
+    token = position_token([Position("tendering", 0, store.last_pos() + 1_000), Position("ordering", 0, 10**9)])
+    late = world.post("officer", f"/orders?at_least={token}", body)
+    assert (late.status_code, late.json()["type"]) == (504, "/problems/not-reached")
+    assert list(late.json()["errors"][0]["values"]) == ["lag", "tendering:0"], "its own positions it knows"
+
+
 @pytest.mark.parametrize(
     "token", ["x", "!!!", cursor_of("ordering:0"), cursor_of("ordering:a:1"), cursor_of("a:b:c:d")]
 )

@@ -207,6 +207,7 @@ SAMPLES: dict[str, Callable[[World, Tenant], Call]] = {
     "explain_figure": _figure("/explain/volume"),
     "reconcile": _get("/reconcile"),
     "list_events": _get("/events"),
+    "read_lag": _get("/lag"),
     "rebuild": lambda *_: Call("/admin/rebuild"),
 }  # fmt: skip
 

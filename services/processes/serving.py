@@ -1,0 +1,29 @@
+"""A process that answers over HTTP, from its start to its end."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+
+from infra.clickhouse import Analytics, open_server
+from infra.clock import told_now
+from infra.event_store import Clock, utc_now
+from infra.settings import Settings
+from services import web
+from services.serving import Serving
+
+
+def listening(settings: Settings, host: str, port: int) -> socket.socket:
+    """A socket that listens. Raises NotLoopback, AddressTaken."""
+    # Who may name the time of a request could write history: on this machine only, whatever network is around it.
+    only_loopback = settings.clock_header or not settings.is_private_network
+    return web.listening(host, port, only_loopback=only_loopback)
+
+
+def serve(build: Callable[[Settings, Analytics, Clock], Serving], settings: Settings, host: str, port: int) -> None:
+    """Serves the routes of one part until a signal ends it."""
+    clock = told_now if settings.clock_header else utc_now
+    with closing(listening(settings, host, port)) as listener, ExitStack() as stack:
+        process = stack.enter_context(build(settings, open_server(settings), clock))
+        web.serve(web.create_app(process, [process.role]), listener)
