@@ -12,6 +12,7 @@ import pytest
 from infra import http
 from infra.http import cursor_of, position_token, positions_in
 from infra.request import Position, Request
+from services.embedded import Pump
 from services.ordering.commands import WithdrawOrder
 from tests.http.world import TODAY, World
 
@@ -97,7 +98,7 @@ def test_a_command_asked_for_a_position_of_others_is_decided_when_ordering_knows
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = world.platform.tendering.store
-    with world.platform.pump:
+    with Pump(world.platform):
         agreement = uuid4()
         signed = world.post("group-buyer", f"/agreements/{agreement}/sign", world.agreement_body(agreement)).json()
         granted = world.post(
