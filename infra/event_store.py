@@ -31,6 +31,7 @@ from eventsourcing.persistence import (
 from events.base import Event, Refusal, derived_id
 from infra.execution import Decide, Execution
 from infra.mapper import EventMapper, Language, Recorded
+from infra.metrics import LOST_RACES
 from infra.request import (
     Accepted,
     C,
@@ -43,7 +44,7 @@ from infra.request import (
     Request,
 )
 from infra.states import State, States
-from infra.streams import all_events, first_events
+from infra.streams import all_events, first_events, overtaken
 from infra.transaction import Evolve, Overtaken, Transaction
 
 __all__ = [
@@ -218,12 +219,18 @@ class EventStore:
                     raise
             except (IntegrityError, Overtaken):
                 # Somebody else was first, or our own commit whose answer was lost: re-reading tells which.
+                self._note_lost_race(tx)
                 time.sleep(random.uniform(0, 0.002 * min(attempt, 25)))  # noqa: S311 - jitter
             except PersistenceError as error:
                 msg = f"the {self.context} store did not confirm the transaction: {error}"
                 raise OutcomeUnknown(msg) from error
         msg = f"{attempts} attempts on the {self.context} store lost against concurrent writers"
         raise Contended(msg)
+
+    def _note_lost_race(self, tx: Transaction) -> None:
+        with suppress(PersistenceError):
+            for name in overtaken(self.recorder, tx.recorded):
+                LOST_RACES.labels(self.context, name).inc()
 
     def _commit(self, tx: Transaction) -> Written:
         if not tx.recorded and tx.tracking is None:

@@ -11,6 +11,8 @@ from eventsourcing.persistence import InterfaceError, OperationalError, ProcessR
 from eventsourcing.sqlite import SQLiteProcessRecorder
 from eventsourcing.utils import retry
 
+from infra.mapper import Recorded
+
 AT_ONCE = 500
 """Streams in one question."""
 EVENTS = "SELECT originator_id, originator_version, topic, state FROM stored_events WHERE originator_id"
@@ -32,6 +34,17 @@ def place_of(recorder: ProcessRecorder, stream_id: UUID) -> int:
     column, mark, key = ("rowid", "?", stream_id.hex) if is_sqlite else ("notification_id", "%s", stream_id)
     sql = f"SELECT {column} AS pos FROM stored_events WHERE originator_id = {mark} AND originator_version = 1"
     return int(_rows(recorder, sql, (key,))[0]["pos"])
+
+
+def overtaken(recorder: ProcessRecorder, recorded: Iterable[Recorded]) -> Iterator[str]:
+    """The stored names of events that found their place taken, in streams that existed before: one for each stream."""
+    firsts: dict[UUID, Recorded] = {}
+    for one in recorded:
+        firsts.setdefault(one.originator_id, one)
+    for stream_id, one in firsts.items():
+        before = one.originator_version - 1
+        if before and recorder.select_events(stream_id, gt=before, limit=1):
+            yield one.event.TOPIC
 
 
 def _of_many(recorder: ProcessRecorder, stream_ids: Iterable[UUID], which: str) -> Iterator[StoredEvent]:

@@ -21,7 +21,7 @@ from projections.projected import Lane, Projected
 RAW = "projections.raw_log"
 TABLES = {"ledger": "raw_log", "orders": "ledger"}
 """Tables derived from the raw log by `projections/<name>/`, in this order -> what each of them does not overtake."""
-VIEWS = ("establishments", "suppliers", "agreements")
+VIEWS = ("establishments", "suppliers", "agreements", "traces")
 """Questions that a view over the raw log answers: few events, never a copy."""
 STEP_EVENTS, STEP_BYTES = 100_000, 32_000_000
 PAGE = 5_000
