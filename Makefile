@@ -46,6 +46,13 @@ types: install-dev ## mypy, strict
 contracts: install-dev ## generate contracts/ from the events and the API; refuses a breaking change
 	@$(BIN)/python -m services.publish
 
+# A container's process is not the owner of a file that is mounted into it; nobody else on this machine may enter the folder.
+secrets: ## passwords for the containers in secrets/, those that are missing
+	@mkdir -p -m 0700 secrets
+	@for name in postgres_password clickhouse_projector_password clickhouse_finance_password grafana_admin_password; do \
+		test -s secrets/$$name || $(PYTHON) -c 'import secrets; print(secrets.token_hex(24), end="")' > secrets/$$name; \
+		chmod 0644 secrets/$$name; done
+
 bench: install-dev ## measure speed as ratios and write docs/benchmarks.md
 	@$(BIN)/python -m tests.bench $(ARGS)
 
@@ -56,4 +63,4 @@ lock: ## renew the hashed locks (needs uv)
 clean: ## remove .venv and what tools left behind
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
-.PHONY: help install install-dev demo test test-embedded lint types contracts bench lock clean
+.PHONY: help install install-dev demo test test-embedded lint types contracts secrets bench lock clean

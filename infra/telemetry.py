@@ -11,6 +11,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, MutableMapping
+from importlib.metadata import version
 from typing import Any, Literal, TextIO
 from uuid import uuid4
 
@@ -20,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars, get_contextvars, merge_contextvars
 
 from events.base import Refusal
-from infra.metrics import COMMANDS, HTTP_SECONDS
+from infra.metrics import BUILD, COMMANDS, HTTP_SECONDS
 from infra.request import Accepted, OutcomeUnknown, Request
 
 TRACE_HEADER = "Groupement-Trace"
@@ -56,6 +57,7 @@ def configure(form: Literal["text", "json"], role: str, stream: TextIO | None = 
 
     `json`: one object a line, every request and step, for a collector. `text`: warnings, for a person at a terminal.
     """
+    BUILD.labels(version("groupement")).set(1)
     stream = stream or sys.stderr
 
     def of_role(_: object, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -9,9 +9,9 @@ import pytest
 from infra.settings import Settings
 from tests.broker import broker
 from tests.postgres import each_database, postgres
-from tests.promtool import promtool_check
+from tests.promtool import run_promtool
 
-__all__ = ["broker", "each_database", "postgres", "promtool_check", "settings"]
+__all__ = ["broker", "each_database", "postgres", "run_promtool", "settings"]
 
 
 @pytest.fixture

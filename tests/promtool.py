@@ -10,17 +10,17 @@ import pytest
 
 from infra.local.needs import line_to_type, promtool
 
-Check = Callable[..., subprocess.CompletedProcess[bytes]]
+Promtool = Callable[..., subprocess.CompletedProcess[bytes]]
 
 
 @pytest.fixture(scope="session")
-def promtool_check() -> Check:
-    """`promtool check WHAT [FILE]`, with what stands on its standard input."""
+def run_promtool() -> Promtool:
+    """`promtool ARGUMENTS`, with what stands on its standard input."""
     path = promtool()
     if path is None:
         pytest.fail(f"promtool is missing; type:\n  {line_to_type(['prometheus'])}")
 
-    def run(what: str, *files: Path, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run([path, "check", what, *files], input=given, capture_output=True, check=False, timeout=60)
+    def run(*arguments: str | Path, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run([path, *arguments], input=given, capture_output=True, check=False, timeout=60)
 
     return run

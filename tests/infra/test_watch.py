@@ -13,7 +13,7 @@ import pytest
 
 from infra import metrics
 from infra.watch import Delay, Part, Standing, Watch, watched
-from tests.promtool import Check
+from tests.promtool import Promtool
 
 PART = Part(
     "relay",
@@ -114,7 +114,7 @@ def test_a_process_says_its_metrics_and_nothing_else(port: int) -> None:
 
 
 @pytest.mark.promtool
-def test_prometheus_takes_every_metric(promtool_check: Check) -> None:
+def test_prometheus_takes_every_metric(run_promtool: Promtool) -> None:
     metrics.COMMANDS.labels("SubmitOrder", "accepted").inc()
     metrics.REFUSALS.labels("ceiling-exceeded").inc()
     metrics.HTTP_SECONDS.labels("GET", "list_orders", "2xx").observe(0.01)
@@ -123,15 +123,17 @@ def test_prometheus_takes_every_metric(promtool_check: Check) -> None:
         pass
     metrics.VISIBLE_SECONDS.labels("ordering").observe(0.1)
     given = Watch("relay", [PART, STUCK]).metrics()
-    done = promtool_check("metrics", given=given)
+    done = run_promtool("check", "metrics", given=given)
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"groupement_lost_races_total{" in given
 
 
 @pytest.mark.promtool
-def test_promtool_refuses_a_bad_name(promtool_check: Check) -> None:
+def test_promtool_refuses_a_bad_name(run_promtool: Promtool) -> None:
     assert (
-        promtool_check("metrics", given=b"# HELP badName_ms x\n# TYPE badName_ms counter\nbadName_ms 1\n").returncode
+        run_promtool(
+            "check", "metrics", given=b"# HELP badName_ms x\n# TYPE badName_ms counter\nbadName_ms 1\n"
+        ).returncode
         == 3
     )
 
