@@ -8,7 +8,7 @@ from uuid import UUID
 from events.base import Refusal, Unknown, derived_id, plain
 from events.ordering import CreditNoteReceived, InvoiceReceived, Line
 from services.ordering.commands import BilledLine, ReceiveCreditNote, ReceiveInvoice
-from services.ordering.lines import NO_MONEY, ZERO, check_distinct, part, total, within
+from services.ordering.lines import check_distinct, part, total, within
 from services.ordering.order import Order, TooMuch
 
 
@@ -52,7 +52,10 @@ def credit(order: Order, command: ReceiveCreditNote) -> CreditNoteReceived:
         msg = f"order {order.number} has no invoice {command.invoice_id}"
         raise Unknown(msg, pointer="/invoice_id")
     for n, line in enumerate(command.lines):
-        quantity, amount = creditable.get(line.line_id, (ZERO, NO_MONEY))
+        if line.line_id not in creditable:
+            msg = f"the invoice has no line {line.line_id}; it has {', '.join(creditable)}"
+            raise Unknown(msg, pointer=f"/lines/{n}/line_id")
+        quantity, amount = creditable[line.line_id]
         if line.quantity > quantity or line.amount > amount:
             msg = (
                 f"line {line.line_id}: {plain(line.quantity)} units and {line.amount:.2f} are credited, "
