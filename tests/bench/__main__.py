@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tests.bench import figures, importing, projection, rebuilding, store
+from tests.bench import figures, importing, projection, rebuilding, store, submitting
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 LIBRARIES = ("eventsourcing", "chdb-core", "clickhouse-connect", "pydantic")
@@ -102,8 +102,25 @@ def _tell_importing(found: Measured) -> str:
     )
 
 
+def _tell_submitting(found: Measured) -> str:
+    rate, answer = found["orders_per_second"], found["answer_ms"]
+    return (
+        "## Orders submitted by many threads against a loop of the library's save, on PostgreSQL\n\n"
+        f"{found['orders']:,} orders of three lines. Ours decides and writes order, reservation and receipt, in groups "
+        f"that share a commit; answers: median {answer['median']:.0f} ms, p99 {answer['p99']:.0f} ms. The peer is "
+        "`Application.save` of an aggregate with one event, its own JSON, on the same server. All durable.\n\n"
+        "| | orders/s | ours is |\n|---|---:|---:|\n"
+        f"| ours, {found['threads']} threads | {rate['ours']:,} | |\n"
+        f"| ours, one thread | {rate['ours_one_thread']:,} | |\n"
+        f"| a loop of `Application.save` | {rate['peer_loop']:,} | {found['ratio_to_loop']:.1f} × |\n"
+        f"| `Application.save` in {found['threads']} threads | {rate['peer_threads']:,} | "
+        f"{found['ratio_to_threads']:.1f} × |\n"
+    )
+
+
 SECTIONS: dict[str, tuple[Callable[[], Measured], Callable[[Measured], str]]] = {
     "store": (store.measure, _tell_store),
+    "submitting": (submitting.measure, _tell_submitting),
     "projection": (projection.measure, _tell_projection),
     "rebuilding": (rebuilding.measure, _tell_rebuilding),
     "figures": (figures.measure, _tell_figures),
