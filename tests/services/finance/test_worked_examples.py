@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 
-from tests.network import Network
+from events.ordering import OrderApproved, OrderSubmitted
+from services.ordering.commands import ApproveOrder
+from tests.network import Agreement, Network
 
 DAY = date(2022, 3, 31)
 
@@ -54,6 +57,39 @@ def test_example_12_1_1_billion_after_827_067_669_17_is_a_growth_of_33_percent(n
     total = network.figure("growth", establishment=centre, **days, **before)["total"]
     assert (total["amount"], total["previous_amount"]) == ("1100000000.00", "827067669.17")
     assert total["growth"] == "0.330000"
+
+
+def test_example_13_an_order_of_500_above_a_limit_of_1000_with_800_ordered_waits_for_the_approval_of_300(
+    network: Network,
+) -> None:
+    agreement = network.sign("1", limit="1000")
+    centre = network.establishment(agreement)
+    network.order(centre, agreement, "800", DAY)
+    order_id = network.order(centre, agreement, "500", DAY)
+    assert _ordered(network, agreement) == "800.00"
+    network.run(ApproveOrder(order_id=order_id, approved_on=DAY), "approver-1")
+    submitted, approved = (one.event for one in network.platform.ordering.store.events(order_id))
+    assert isinstance(submitted, OrderSubmitted)
+    assert isinstance(approved, OrderApproved)
+    assert submitted.excess == approved.excess == Decimal("300.00")
+    assert _ordered(network, agreement) == "1300.00"
+
+
+def test_example_14_an_allowance_is_of_the_limit_so_that_orders_of_1000_and_then_100_both_count(
+    network: Network,
+) -> None:
+    agreement = network.sign("1", limit="1000", allowance="0.10")
+    centre = network.establishment(agreement)
+    network.order(centre, agreement, "1000", DAY)
+    network.order(centre, agreement, "100", DAY)
+    assert _ordered(network, agreement) == "1100.00"
+    network.order(centre, agreement, "0.01", DAY)
+    assert _ordered(network, agreement) == "1100.00", "the next cent waits"
+
+
+def _ordered(network: Network, agreement: Agreement) -> str:
+    amount: str = network.figure("volume", measure="ordered", agreement=agreement.agreement_id)["total"]["amount"]
+    return amount
 
 
 def test_example_17_a_score_is_weighed_by_spend_and_only_over_what_is_rated(network: Network) -> None:
