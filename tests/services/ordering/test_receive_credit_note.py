@@ -7,10 +7,11 @@ import pytest
 
 from events.base import Unknown
 from events.ordering import CreditNoteReceived, InvoiceReceived
+from infra.event_store import Outdated
 from services.ordering.app import Ordering
 from services.ordering.billing import InvoiceIsKnown, bill_id
 from services.ordering.commands import BilledLine
-from services.ordering.lines import DoubleLine
+from services.ordering.lines import DoubleLine, TooLarge
 from services.ordering.order import BeforeTheOrder, Progress, TooMuch
 from tests.scenario import Scenario
 from tests.services.ordering.facts import (
@@ -126,6 +127,16 @@ def test_two_lines_with_the_same_id_are_refused(invoiced: Scenario) -> None:
 
 def test_a_credit_note_is_not_issued_before_the_order(invoiced: Scenario) -> None:
     invoiced.when(credit(FA_1, billed("1", "10"), day=date(2022, 2, 1))).then_refused(BeforeTheOrder)
+
+
+def test_a_gross_amount_of_more_than_twelve_digits_is_refused(invoiced: Scenario) -> None:
+    invoiced.when(credit(FA_1, billed("1", "10"), vat="999999999990")).then_refused(
+        TooLarge, pointer="/vat", saying="1000000000000"
+    )
+
+
+def test_a_credit_note_on_a_version_that_is_no_longer_the_newest_is_refused(invoiced: Scenario) -> None:
+    invoiced.when(credit(FA_1, billed("1", "10")), expected_version=1).then_refused(Outdated, saying="the newest is 2")
 
 
 @pytest.mark.parametrize("scope", [OTHER, SUPPLIER])

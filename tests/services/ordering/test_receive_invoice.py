@@ -7,6 +7,7 @@ import pytest
 
 from events.base import Unknown
 from events.ordering import InvoiceReceived
+from infra.event_store import Outdated
 from services.ordering.app import Ordering
 from services.ordering.billing import InvoiceIsKnown, bill_id
 from services.ordering.commands import BilledLine
@@ -176,6 +177,10 @@ def test_a_billed_part_of_a_crate_of_millions_is_refused_where_its_units_cannot_
     nothing.when(invoice(billed("1000000", "1"))).then_refused(
         TooLarge, pointer="/lines/0/quantity", saying="the quantity in base units of 1000000 of line 1"
     )
+
+
+def test_an_invoice_on_a_version_that_is_no_longer_the_newest_is_refused(ordered_ten: Scenario) -> None:
+    ordered_ten.given(receive("1")).when(invoice(billed("1", "10")), expected_version=1).then_refused(Outdated)
 
 
 @pytest.mark.parametrize("scope", [OTHER, SUPPLIER])
