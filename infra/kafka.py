@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -71,7 +72,7 @@ def headers_of(entry: Entry, epoch: UUID) -> list[tuple[str, bytes]]:
     headers = [
         ("ce_specversion", b"1.0"),
         ("ce_id", event_id),
-        ("ce_source", b"/groupement/" + entry.type.partition(".")[0].encode()),
+        ("ce_source", _source(entry.type)),
         ("ce_type", entry.type.encode()),
         ("ce_time", at),
         ("ce_subject", str(entry.stream_id).encode()),
@@ -79,7 +80,7 @@ def headers_of(entry: Entry, epoch: UUID) -> list[tuple[str, bytes]]:
         ("pos", b"%d" % entry.pos),
         ("prev", b"%d" % entry.prev),
         ("version", b"%d" % entry.version),
-        ("epoch", str(epoch).encode()),
+        ("epoch", _epoch_text(epoch)),
         ("recorded_at", recorded_at),
     ]
     if trace_id:
@@ -93,19 +94,41 @@ def entry_of(
     """The epoch of the store that a message comes from, and its event. Raises UnreadableMessage."""
     said = dict(headers)
     try:
-        return UUID(said["epoch"].decode()), Entry(
-            lane=partition,
-            pos=int(said["pos"]),
-            prev=int(said["prev"]),
-            stream_id=UUID((key or b"").decode()),
-            version=int(said["version"]),
-            type=said["ce_type"].decode(),
-            recorded_at=datetime.fromisoformat(said["recorded_at"].decode()).astimezone(UTC),
-            raw=value or b"",
+        at = datetime.fromisoformat(said["recorded_at"].decode())
+        # Positional, and with few calls: the projector does this for each message.
+        return _epoch(said["epoch"]), Entry(
+            partition,
+            int(said["pos"]),
+            int(said["prev"]),
+            UUID(bytes=bytes.fromhex((key or b"").decode().replace("-", ""))),
+            int(said["version"]),
+            _type(said["ce_type"]),
+            at if at.tzinfo is UTC else at.astimezone(UTC),
+            value or b"",
         )
     except (KeyError, ValueError) as error:
         msg = f"a message of {topic}, partition {partition}, is not the relay's: {error!r}"
         raise UnreadableMessage(msg) from error
+
+
+@lru_cache(64)
+def _epoch_text(epoch: UUID) -> bytes:
+    return str(epoch).encode()
+
+
+@lru_cache(1_024)
+def _source(name: str) -> bytes:
+    return b"/groupement/" + name.partition(".")[0].encode()
+
+
+@lru_cache(64)
+def _epoch(raw: bytes) -> UUID:
+    return UUID(raw.decode())
+
+
+@lru_cache(1_024)
+def _type(raw: bytes) -> str:
+    return raw.decode()
 
 
 def opened(kind: type[Client], bootstrap: str, **settings: Any) -> Client:

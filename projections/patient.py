@@ -1,0 +1,86 @@
+"""A projector that is used from threads and waits for its engine, for as long as it is away."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from typing import TypeVar
+
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from infra.clickhouse import Analytics
+from projections.projector import Projector, StepLost
+
+ENGINE_IS_AWAY = (ClickHouseError, StepLost, OSError)
+"""Away, full, restarted without its data, or told so by a statement: all of it is waited for, and told."""
+RETRY_SECONDS = 0.5
+SLOW_SECONDS = 15.0
+"""A use that takes longer is told: the engine may hang."""
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class PatientProjector:
+    """Opens the engine when it is there, makes its tables again after each error, and tries again."""
+
+    def __init__(self, open_analytics: Callable[[], Analytics], workers: int) -> None:
+        self.errors = 0
+        self._open = open_analytics
+        self._threads = ThreadPoolExecutor(workers, "projector")
+        self._opening = threading.Lock()
+        self._projector: Projector | None = None
+        self._is_doubtful = False
+        self._said: dict[str, str] = {}
+        self._began: dict[str, float] = {}
+
+    async def use(self, who: str, work: Callable[[Projector], T]) -> T:
+        """What `work` returns, when the engine has answered. Raises what `work` raises of other matters."""
+        while True:
+            self._began[who] = time.monotonic()
+            try:
+                found = await self.thread(lambda: work(self._sure()))
+            except ENGINE_IS_AWAY as error:
+                self.errors += 1
+                self._is_doubtful = True
+                if who not in self._said:
+                    log.warning("%s: ClickHouse: %s", who, error)
+                self._said[who] = str(error)
+            else:
+                self._said.pop(who, None)
+                return found
+            finally:
+                self._began.pop(who, None)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    def _sure(self) -> Projector:
+        with self._opening:
+            if self._projector is None:
+                with ExitStack() as opening:
+                    self._projector = Projector(opening.enter_context(closing(self._open())))
+                    opening.pop_all()
+            elif self._is_doubtful:
+                self._projector.migrate()
+            self._is_doubtful = False
+            return self._projector
+
+    async def thread(self, work: Callable[[], T]) -> T:
+        """Does something beside the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def troubles(self) -> list[str]:
+        """What it waits for now."""
+        now = time.monotonic()
+        hanging = [began for began in self._began.values() if now - began > SLOW_SECONDS]
+        silent = [f"waiting for ClickHouse: no answer for {now - min(hanging):.0f} s"] if hanging else []
+        return [*sorted({f"waiting for ClickHouse: {said}" for said in self._said.values()}), *silent]
+
+    def close(self) -> None:
+        """Lets go of the engine when the work on its way has ended: a thread cannot be cancelled."""
+        self._threads.shutdown()
+        if self._projector is not None:
+            self._projector.analytics.close()
