@@ -61,6 +61,7 @@ read_figure             own     own      all         -        all     all     al
 explain_figure          own     own      all         -        all     all     all
 reconcile               -       -        -           -        all     all     all
 list_events             -       -        -           -        -       all     all
+read_trace              -       -        -           -        -       all     all
 read_lag                -       -        -           -        all     all     all
 rebuild                 -       -        -           -        -       -       all
 """

@@ -25,7 +25,17 @@ from services.embedded import open_contexts
 
 CONTEXTS = ("membership", "suppliers", "tendering", "ordering")
 READER = "finance"
-READABLE = (*TABLES, "establishments", "adhesions", "suppliers", "ratings", "agreements", "lots", "lot_maximums")
+READABLE = (
+    *TABLES,
+    "establishments",
+    "adhesions",
+    "suppliers",
+    "ratings",
+    "agreements",
+    "lots",
+    "lot_maximums",
+    "traces",
+)
 """What the user of figures must be able to read, besides how far the raw log has come."""
 
 

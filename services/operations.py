@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Protocol
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.requests import Request as HttpRequest
 
@@ -18,6 +18,7 @@ from infra.http import LARGEST_PAGE, PAGE, REFUSED, Cursor, cursor_of, link_next
 from infra.log import BeyondTheEnd, Entry, Log, Mark
 from infra.problems import TokenUnreadable
 from infra.watch import Watch
+from projections.traces.reader import CausedEvent
 from services.finance.api import in_short
 from services.lag import LaneLag
 
@@ -128,6 +129,20 @@ def _of_aggregate(store: EventStore, stream_id: UUID, start: int, limit: int) ->
         for event in stored
         if not is_internal(event)
     ]
+
+
+class TracePage(Value):
+    """What one request caused."""
+
+    rows: list[CausedEvent]
+
+
+@router.get("/traces/{trace_id}", responses=REFUSED)
+def read_trace(
+    request: HttpRequest, trace_id: Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="As in the log.")]
+) -> TracePage:
+    """The events that a request caused, by its trace (the answer's Groupement-Trace), and their rows in the ledger."""
+    return TracePage(rows=request.app.state.platform.read.traces.events(trace_id))
 
 
 class LagPage(Value):

@@ -16,6 +16,7 @@ from projections.orders.reader import Orders
 from projections.projected import Lane, Projected
 from projections.projector import TABLES, rows_sql
 from projections.suppliers.reader import Suppliers
+from projections.traces.reader import Traces
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class ReadModels:
     agreements: Agreements
     establishments: Establishments
     suppliers: Suppliers
+    traces: Traces
 
 
 class Reading:
@@ -34,7 +36,7 @@ class Reading:
     def __init__(self, analytics: Analytics) -> None:
         self.projected = Projected(analytics)
         self.models = ReadModels(
-            Orders(analytics), Agreements(analytics), Establishments(analytics), Suppliers(analytics)
+            Orders(analytics), Agreements(analytics), Establishments(analytics), Suppliers(analytics), Traces(analytics)
         )
         self._looking = threading.Lock()
         self._looked_at = float("-inf")

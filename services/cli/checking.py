@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform as machine
+import re
 import shutil
 import sys
 import urllib.request
@@ -15,14 +16,15 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
+from rich.table import Table
 
 from infra import auth
 from infra.clickhouse import AnalyticsInUse
 from infra.settings import Settings
 from services.cli.asking import print_json
 from services.cli.console import out
-from services.cli.desk import served_at
-from services.cli.options import Format, settings_of
+from services.cli.desk import open_desk, served_at
+from services.cli.options import Format, FormatOption, settings_of
 from services.embedded import open_contexts, open_platform
 
 LIBRARIES = ("eventsourcing", "chdb", "clickhouse-connect", "fastapi", "pydantic")
@@ -47,6 +49,37 @@ def register(app: typer.Typer) -> None:
     app.command()(token)
     app.command()(version)
     app.command()(doctor)
+    app.command()(trace)
+
+
+def trace(
+    ctx: typer.Context,
+    trace_id: Annotated[str, typer.Argument(help="32 hexadecimal digits: trace_id of a line of the log.")],
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Shows what a request caused: its events, and how many rows of the ledger come from each.
+
+    The trace stands in each line of the log, and in the header Groupement-Trace of every answer. Exit code 1 where no
+    event has it: the request caused none, or the projections have not come to them yet.
+
+    Example:
+      groupement trace 4bf92f3577b34da6a3ce929d0e0e4736
+
+    """
+    if not re.fullmatch("[0-9a-f]{32}", trace_id):
+        raise typer.BadParameter(f"{trace_id} is not 32 hexadecimal digits", param_hint="TRACE_ID")
+    with open_desk(settings_of(ctx)) as desk:
+        found = desk.trace(trace_id)
+    if form is Format.JSON:
+        print_json(found)
+    else:
+        table = Table("recorded", "event", "position", "aggregate", "ledger rows", box=None)
+        for row in found["rows"]:
+            place = f"{row['context']} {row['lane']}:{row['position']}"
+            table.add_row(row["recorded_at"][:23], row["type"], place, row["stream_id"], str(row["ledger_rows"]))
+        out.print(table)
+    if not found["rows"]:
+        raise typer.Exit(1)
 
 
 def token(

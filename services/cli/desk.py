@@ -48,6 +48,9 @@ class Desk(Protocol):
     def lag(self) -> Document:
         """Who follows the stores, and how far behind."""
 
+    def trace(self, trace_id: str) -> Document:
+        """The events that a request caused."""
+
 
 class HereDesk:
     """Answers from this process."""
@@ -76,6 +79,10 @@ class HereDesk:
         """Who follows the stores, and how far behind."""
         return {"rows": [row.model_dump(mode="json") for row in self._platform.lags()]}
 
+    def trace(self, trace_id: str) -> Document:
+        """The events that a request caused."""
+        return {"rows": [row.model_dump(mode="json") for row in self._platform.read.traces.events(trace_id)]}
+
 
 class ServerDesk:
     """Asks a running server, with a token that this machine's key signs."""
@@ -103,6 +110,10 @@ class ServerDesk:
     def lag(self) -> Document:
         """Who follows the stores, and how far behind."""
         return self._ask("GET", "lag")
+
+    def trace(self, trace_id: str) -> Document:
+        """The events that a request caused."""
+        return self._ask("GET", f"traces/{urllib.parse.quote(trace_id)}")
 
     def _ask(self, method: str, path: str) -> Document:
         request = urllib.request.Request(  # noqa: S310 - the address is the user's own server

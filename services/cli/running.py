@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from infra import telemetry
 from infra.settings import Settings
 from services.cli.console import out, progress
 from services.cli.options import language_of, settings_of
@@ -147,6 +148,7 @@ def run_serve(ctx: typer.Context, host: Host = "127.0.0.1", port: Port = 8000) -
 def _serve(platform: Platform, host: str, port: int) -> None:
     from services import web  # noqa: PLC0415 - its imports take a second: for who serves, not for who asks
 
+    telemetry.configure(platform.settings.log_format, "serve")
     with closing(web.listening(host, port)) as listener:
         url = f"http://{host}:{listener.getsockname()[1]}"
         with _noted(platform.settings, url), platform.pump:

@@ -118,3 +118,17 @@ def test_each_alert_fires_when_it_should(run_promtool: Promtool) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     tested = (FOLDER / "alerts.test.yml").read_text(encoding="utf-8")
     assert [rule["alert"] for rule in RULES if f"alertname: {rule['alert']}\n" not in tested] == []
+
+
+def test_every_metric_is_documented_with_its_labels() -> None:
+    text = (FOLDER.parents[1] / "docs" / "observability.md").read_text(encoding="utf-8")
+    told = {
+        name: set(labels.split(", "))
+        for name, labels in re.findall(r"^\| `(groupement_\w+)` \| ([\w, ]+) \|", text, re.MULTILINE)
+    }
+    ours = {
+        re.sub(r"_(bucket|sum|count)$", "", name): labels
+        for name, labels in KNOWN.items()
+        if name.startswith("groupement_")
+    }
+    assert told == {name: labels - {"job", "instance", "le"} for name, labels in ours.items()}

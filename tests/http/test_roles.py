@@ -23,6 +23,7 @@ from tests.http.world import TODAY, WHO, World
 
 DAY = str(TODAY)
 NOBODY = uuid4()
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 @dataclass
@@ -207,6 +208,7 @@ SAMPLES: dict[str, Callable[[World, Tenant], Call]] = {
     "explain_figure": _figure("/explain/volume"),
     "reconcile": _get("/reconcile"),
     "list_events": _get("/events"),
+    "read_trace": _get(f"/traces/{TRACE}"),
     "read_lag": _get("/lag"),
     "rebuild": lambda *_: Call("/admin/rebuild"),
 }  # fmt: skip
