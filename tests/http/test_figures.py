@@ -102,4 +102,4 @@ def test_ready_says_why_not(spent: World) -> None:
     spent.platform.pump.trouble = "ChainBroken: an event is missing"
     answer = spent.client.get("/ready")
     spent.platform.pump.trouble = None
-    assert (answer.status_code, answer.json()["reasons"]) == (503, ["ChainBroken: an event is missing"])
+    assert (answer.status_code, answer.json()["reasons"]) == (503, ["projector: ChainBroken: an event is missing"])

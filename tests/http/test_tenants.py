@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from httpx2 import Response
 
+from infra.telemetry import TRACE_HEADER
 from tests.http.world import TODAY, World
 
 DAY = str(TODAY)
@@ -22,8 +23,9 @@ ACTS: dict[str, dict[str, Any]] = {
 
 
 def alike(answer: Response, named: UUID, absent: Response, nobody: UUID) -> bool:
-    """Whether two answers differ in nothing but the id that was asked for."""
-    headers = [{n: v for n, v in one.headers.items() if n != "content-length"} for one in (answer, absent)]
+    """Whether two answers differ in nothing but the id that was asked for, and each request's own trace."""
+    own = ("content-length", TRACE_HEADER.lower())
+    headers = [{n: v for n, v in one.headers.items() if n not in own} for one in (answer, absent)]
     return (
         answer.status_code == absent.status_code == 404
         and headers[0] == headers[1]
