@@ -143,6 +143,8 @@ class Letters:
     open: Mapping[str, MessageParked] = field(default_factory=lambda: MappingProxyType({}))
     first: Mapping[Held, str] = field(default_factory=lambda: MappingProxyType({}))
     """For each aggregate with an open letter the name of its first."""
+    foreign: frozenset[str] = frozenset()
+    """Names of all letters, settled ones too, that are no event of a store: no position says that they were seen."""
 
     def holding(self, context: str, stream_id: UUID) -> MessageParked | None:
         """The first open letter of an aggregate: nothing later of it may be taken in before."""
@@ -158,17 +160,18 @@ class Letters:
 
 def evolve(letters: Letters | None, event: Event) -> Letters:
     """The letters after one was parked or settled."""
-    known = dict(letters.open) if letters else {}
+    known, strangers = (dict(letters.open), letters.foreign) if letters else ({}, frozenset[str]())
     match event:
         case MessageParked():
             known[event.name] = event
+            strangers |= {event.name} if event.pos is None else set()
         case MessageSettled():
             known.pop(event.name, None)
     first: dict[Held, str] = {}
     for name, one in known.items():
         if one.stream_id:
             first.setdefault((one.source, one.stream_id), name)
-    return Letters(known, first)
+    return Letters(known, first, strangers)
 
 
 def headers_of_letter(letter: MessageParked, message: Message, reader: str) -> list[tuple[str, bytes]]:

@@ -106,7 +106,7 @@ def entry_of(
             at if at.tzinfo is UTC else at.astimezone(UTC),
             value or b"",
         )
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
         msg = f"a message of {topic}, partition {partition}, is not the relay's: {error!r}"
         raise UnreadableMessage(msg) from error
 

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -41,6 +41,20 @@ class Postgres:
             postgres_port=self.port,
             postgres_user="groupement",
             postgres_dbname=name,
+        )
+
+    def settings_of(self, home: Path, contexts: Iterable[str]) -> Settings:
+        """Stores in new databases of this server, one for each context."""
+        pattern = f"test_{next(_numbers)}_{{context}}"
+        with self.connect("postgres") as connection:
+            for context in contexts:
+                connection.execute(f"CREATE DATABASE {pattern.format(context=context)}".encode())
+        return Settings(
+            home=home,
+            postgres_host="127.0.0.1",
+            postgres_port=self.port,
+            postgres_user="groupement",
+            postgres_dbname=pattern,
         )
 
     def connect(self, name: str) -> psycopg.Connection[Any]:

@@ -9,12 +9,12 @@ from events.base import Refusal
 from infra.clickhouse import AnalyticsInUse
 from infra.log import BeyondTheEnd
 from projections.projector import ChainBroken, OtherStore
-from services.cli import asking, checking, importing, keeping, processes, running
+from services.cli import asking, checking, importing, keeping, letters, processes, running
 from services.cli.console import tell_refusal, tell_trouble
 from services.cli.options import app, take_home
 
 app.callback()(take_home)
-for module in (running, importing, asking, keeping, checking, processes):
+for module in (running, importing, asking, keeping, letters, checking, processes):
     module.register(app)
 
 

@@ -130,6 +130,19 @@ class Inbox:
         """What is parked, as of now."""
         return self._store.state(LETTERS, evolve)[0] or Letters()
 
+    def letter(self, name: str) -> MessageParked:
+        """An open letter by its name. Raises NoSuchLetter."""
+        letter = self.letters().open.get(name)
+        if letter is None:
+            raise NoSuchLetter(f"{name} is not the name of an open dead letter", pointer="NAME")
+        return letter
+
+    def has_parked(self, letter: MessageParked) -> bool:
+        """Whether a letter was parked before, or its event taken in."""
+        if letter.pos is None:
+            return letter.name in self.letters().foreign
+        return letter.pos <= self.pos(letter.source, letter.lane)
+
     def park(self, letter: MessageParked) -> None:
         """Puts a message aside and moves the lane's position past it, in one commit; as often as one likes.
 
@@ -141,7 +154,7 @@ class Inbox:
         letters = _letters(tx)
         entry = letter.entry
         if entry is None:
-            if letter.name not in letters.open:
+            if letter.name not in letters.foreign:
                 tx.append(LETTERS, [letter], evolve)
             return
         upto = self.pos(letter.source, letter.lane)
@@ -155,12 +168,9 @@ class Inbox:
 
     def retry(self, name: str | None = None) -> list[Retried]:
         """Tries to take in what is parked: all of it, or one letter with what waits with it. Raises NoSuchLetter."""
-        letters = self.letters()
-        if name is not None and name not in letters.open:
-            raise NoSuchLetter(f"{name} is not the name of an open dead letter", pointer="NAME")
         found: list[Retried] = []
         tried: set[str] = set()
-        for letter in [letters.open[name]] if name else letters.open.values():
+        for letter in [self.letter(name)] if name else self.letters().open.values():
             if letter.name not in tried:
                 results, _ = self._store.run(partial(self._retry, name=letter.name))
                 tried |= {one.letter.name for one in results}

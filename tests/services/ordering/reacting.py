@@ -1,0 +1,57 @@
+"""Ordering's reactions in a thread, or in a process that may be killed: python -m tests.services.ordering.reacting."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from infra.settings import Settings
+from services.ordering.consumer import Reactions, build
+
+
+@contextmanager
+def in_thread(settings: Settings, reactions: Reactions | None = None) -> Iterator[Reactions]:
+    """Reactions of this process, ended at the end."""
+    running = reactions or build(settings)
+    loop, stop = asyncio.new_event_loop(), asyncio.Event()
+    thread = threading.Thread(target=loop.run_until_complete, args=(running.run(stop),))
+    thread.start()
+    try:
+        yield running
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(60)
+        assert not thread.is_alive()
+        loop.close()
+        running.ordering.store.close()
+        assert running.state == "stopped"
+
+
+@contextmanager
+def in_process(settings: Settings) -> Iterator[subprocess.Popen[Any]]:
+    """Reactions of a process of their own, killed at the end."""
+    given = {f"GROUPEMENT_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.services.ordering.reacting"],
+        env={**os.environ, **given},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        _, said = process.communicate()
+        assert "Traceback" not in said, said
+
+
+if __name__ == "__main__":
+    asyncio.run(build(Settings()).run(asyncio.Event()))
