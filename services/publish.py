@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 
-from contracts.generate import api_documents, event_documents, write, written_documents
+from contracts.asyncapi import asyncapi
+from contracts.generate import api_documents, as_json, event_documents, write, written_documents
 from contracts.released import BreakingChange
 from services import web
 from services.finance import document
+from services.ordering.channels import described
 
 
 def documents() -> dict[str, str]:
     """Path within contracts/ -> text, of everything that is generated. Raises BreakingChange."""
-    return {**event_documents(), **_figures(), **api_documents(web.openapi())}
+    return {**event_documents(), **_figures(), **api_documents(web.openapi()), **_topics()}
 
 
 def _figures() -> dict[str, str]:
@@ -24,6 +26,10 @@ def _figures() -> dict[str, str]:
         form,
         {part["properties"]["method"]["const"]: {**part, "$defs": form["$defs"]} for part in parts},
     )
+
+
+def _topics() -> dict[str, str]:
+    return {"asyncapi.json": as_json(asyncapi(described()))}
 
 
 def main() -> int:

@@ -28,6 +28,8 @@ GROUP = "ordering"
 """The consumer group: one for each service."""
 BATCH = 500
 """Messages that are taken in at once, at most."""
+HOST = "kafka:9092"
+"""Where the containers find the broker."""
 log = logging.getLogger(__name__)
 
 Handler = Callable[[KafkaMessage], Awaitable[None]]
@@ -82,3 +84,14 @@ def channels(
         for topic in (topic_of(context), dead_letter_topic_of(context)):
             broker.publisher(topic, title=topic, schema=reduce(or_, events))
     return FastStream(broker, logger=log, specification=AsyncAPI(title="groupement", version="1")), subscriber
+
+
+def described() -> dict[str, Any]:
+    """The app as FastStream describes it, in AsyncAPI 3."""
+
+    async def take(message: KafkaMessage) -> None:
+        """Nothing: nobody sends."""
+
+    app, _ = channels(HOST, take)
+    found: dict[str, Any] = app.schema.to_specification().to_jsonable()
+    return found

@@ -113,6 +113,11 @@ class Reactions:
         return (*waiting, *named, *more)
 
     @property
+    def health(self) -> str:
+        """The state, and what somebody should look at."""
+        return "; ".join(dict.fromkeys((self.state, *self.alarms)))
+
+    @property
     def problems(self) -> tuple[tuple[str, str], ...]:
         """Kind and context of each alarm: `chain` where something is missing, `dead letter`."""
         chains = [("chain", lane.context) for lane in list(self._intake.waiting)]

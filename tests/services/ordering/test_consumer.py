@@ -185,6 +185,7 @@ def test_a_message_that_is_not_in_the_topic_is_asked_for_and_sent_again(world: W
         wanted = f"waiting for the relay of membership to send lane 0 again after position {log[3].pos}"
         until(lambda: reactions.state == wanted)
         assert (reactions.alarms, reactions.problems) == ((wanted,), (("chain", "membership"),))
+        assert reactions.health == wanted
         assert (reactions.counts["rewound"], reactions.counts["asked"]) == (1, 1)
         assert reactions.ordering.noted_pos("membership", 0) == log[3].pos
         with relay_in_thread(world.members.store, world.broker.bootstrap):
@@ -229,6 +230,7 @@ def test_poison_is_parked_and_what_has_nothing_to_do_with_it_goes_on(world: Worl
             f"dead letter {name}" for name in sorted(names)
         ]
         assert (reactions.state, reactions.problems) == ("reacting", (("dead letter", "membership"),) * 3)
+        assert reactions.health.startswith("reacting; dead letter membership/0/")
         held = messages(world.broker, dead_letter_topic_of("membership"))[0]
         found = {said["dead_letter_kind"]: (one, said) for one in held for said in [dict(one.headers)]}
         for kind, value, offset in (
