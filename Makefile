@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PORT ?= 8000
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -27,6 +28,10 @@ install-dev: $(VENV)/installed-dev ## the same with what tests, lint and types n
 
 demo: install ## a generated purchasing network, its figures, and a running service
 	@$(BIN)/groupement demo $(ARGS)
+
+full: install ## broker, databases and every process on this machine; DEMO=1 fills it, PORT=9000 puts it elsewhere
+	@$(BIN)/python infra/local/needs.py full
+	@exec $(BIN)/groupement full --port $(PORT) $(if $(DEMO),--demo) $(ARGS)
 
 test: install-dev ## everything, with what it needs installed first
 	@$(BIN)/python infra/local/needs.py
@@ -63,4 +68,4 @@ lock: ## renew the hashed locks (needs uv)
 clean: ## remove .venv and what tools left behind
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
-.PHONY: help install install-dev demo test test-embedded lint types contracts secrets bench lock clean
+.PHONY: help install install-dev demo full test test-embedded lint types contracts secrets bench lock clean

@@ -33,7 +33,7 @@ from infra.telemetry import announce, counted
 POSITION_HEADER = "Groupement-Position"
 WAIT_SECONDS = 5.0
 """How long a read waits for the position that it asks for."""
-LOOK_SECONDS = 0.02
+LOOK_SECONDS = 0.05
 """How often whoever waits looks."""
 PAGE, LARGEST_PAGE = 50, 200
 

@@ -1,7 +1,7 @@
 """What the tests need besides Python: PostgreSQL's server, Chromium, promtool, a Java runtime and Maven for Kafka.
 
-Run as a script it installs what is missing from Debian's packages where the user may (root, or sudo without a
-password), and else stops with the one line to type. Needs nothing but the standard library.
+Run as a script it installs what is missing (with `full`: for the full run only) from Debian's packages where the user
+may (root, or sudo without a password), and else stops with the one line to type. Needs the standard library alone.
 """
 
 from __future__ import annotations
@@ -38,7 +38,10 @@ def promtool() -> str | None:
     return shutil.which("promtool") or (str(kept) if os.access(kept, os.X_OK) else None)
 
 
-def missing() -> list[str]:
+ONLY_TESTS = ("chromium", "prometheus")
+
+
+def missing(*, for_tests: bool = True) -> list[str]:
     """Debian packages of what is neither here nor named by GROUPEMENT_PG_DSN or KAFKA_HOME."""
     needs = {
         "postgresql": os.environ.get("GROUPEMENT_PG_DSN") or postgres_bin(),
@@ -47,7 +50,8 @@ def missing() -> list[str]:
         "prometheus": promtool(),
         "maven": os.environ.get("KAFKA_HOME") or shutil.which("mvn"),
     }
-    return [package for package, found in needs.items() if found is None]
+    wanted = {package: found for package, found in needs.items() if for_tests or package not in ONLY_TESTS}
+    return [package for package, found in wanted.items() if found is None]
 
 
 def line_to_type(packages: list[str]) -> str:
@@ -76,9 +80,9 @@ def _take_promtool() -> None:
             shutil.move(found, CACHE / "promtool")
 
 
-def main() -> int:
+def main(*, for_tests: bool) -> int:
     """Installs what is missing. Returns 1 where something is missing still."""
-    packages = missing()
+    packages = missing(for_tests=for_tests)
     if not packages:
         return 0
     before = _may_install()
@@ -90,12 +94,13 @@ def main() -> int:
             subprocess.run([*before, "apt-get", *arguments], env=environment, stdout=subprocess.DEVNULL, check=False)  # noqa: S603
         if "prometheus" in packages:
             _take_promtool()
-        packages = missing()
+        packages = missing(for_tests=for_tests)
     if packages:
-        print(f"the tests need {', '.join(packages)}; type:\n  {line_to_type(packages)}", file=sys.stderr)  # noqa: T201
+        who = "the tests need" if for_tests else "the full run needs"
+        print(f"{who} {', '.join(packages)}; type:\n  {line_to_type(packages)}", file=sys.stderr)  # noqa: T201
         return 1
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(for_tests=sys.argv[1:] != ["full"]))

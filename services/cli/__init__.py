@@ -5,16 +5,24 @@ from __future__ import annotations
 import os
 import sys
 
+import psycopg
+from clickhouse_connect.driver.exceptions import OperationalError as ClickHouseOperationalError
+from eventsourcing.persistence import OperationalError as EventsOperationalError
+from kafka.errors import KafkaError
+
 from events.base import Refusal
 from infra.clickhouse import AnalyticsInUse
 from infra.log import BeyondTheEnd
 from projections.projector import ChainBroken, OtherStore
-from services.cli import asking, checking, importing, keeping, letters, processes, running
+from services.cli import asking, checking, full, importing, keeping, letters, processes, running
 from services.cli.console import tell_refusal, tell_trouble
 from services.cli.options import app, take_home
 
+AWAY = (psycopg.OperationalError, ClickHouseOperationalError, EventsOperationalError, KafkaError)
+"""What is raised where PostgreSQL, ClickHouse or Kafka does not answer."""
+
 app.callback()(take_home)
-for module in (running, importing, asking, keeping, letters, checking, processes):
+for module in (running, importing, asking, keeping, letters, checking, processes, full):
     module.register(app)
 
 
@@ -26,6 +34,9 @@ def main() -> None:
         tell_refusal(refusal)
     except (AnalyticsInUse, OtherStore, BeyondTheEnd, ChainBroken) as trouble:
         tell_trouble(str(trouble))
+    except AWAY as away:
+        first_line = str(away).partition("\n")[0][:500]
+        tell_trouble(f"a store or server does not answer: {first_line or type(away).__name__}")
     except KeyboardInterrupt:
         tell_trouble("stopped")
     except Exception as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from typing import Annotated, Any
@@ -11,16 +12,16 @@ from uuid import UUID
 import typer
 from pydantic import ValidationError
 
-from infra.event_store import EventStore
-from infra.log import Entry, Log, Mark
 from services.cli import options
 from services.cli.console import err, out, tell_invalid
 from services.cli.desk import open_desk
+from services.cli.following import Follower, ServerFollower, Shown, StoreFollower
 from services.cli.options import Format, language_of, query_of, settings_of
 from services.cli.render import show_explanation, show_figure
-from services.embedded import open_contexts
+from services.cli.server import server_desk
 from services.finance.csv import as_csv
 from services.finance.query import FigureQuery
+from services.processes import CONTEXTS
 
 OPTION_NAMES = {
     "by": "--by", "from": "--from", "to": "--to", "against_from": "--against-from", "against_to": "--against-to",
@@ -129,20 +130,21 @@ def events(
       groupement events --id 6f0c6a52-3a52-5d0b-9a4e-3c1f0e6a7b11 --format json
 
     """
-    stores = [s for s in open_contexts(settings_of(ctx)).stores if context in (None, s.context)]
-    if not stores:
-        raise typer.BadParameter(f"{context} is not one of membership, suppliers, tendering, ordering")
+    if context not in (None, *CONTEXTS):
+        raise typer.BadParameter(f"{context} is not one of {', '.join(CONTEXTS)}")
+    contexts = [one for one in CONTEXTS if context in (None, one)]
+    settings = settings_of(ctx)
+    url = os.environ.get("GROUPEMENT_API")
+    follower: Follower = (
+        ServerFollower(server_desk(settings, url), contexts, aggregate, limit)
+        if url
+        else StoreFollower(settings, contexts, aggregate, limit)
+    )
     is_any = False
-    logs = [(store, Log(store, _from_end(store, 0 if aggregate else limit))) for store in stores]
     while True:
-        for store, log in logs:
-            found: list[Entry] = []
-            while (page := log.page()) is not None:
-                found += [entry for entry in page if aggregate in (None, entry.stream_id)]
-                found = found if aggregate else found[-limit:]
-            for entry in found:
-                is_any = True
-                _print_event(store.context, entry, form)
+        for shown in follower.new():
+            is_any = True
+            _print_event(shown, form)
         if not follow:
             break
         time.sleep(0.2)
@@ -150,26 +152,19 @@ def events(
         err.print("No events here yet. Try: groupement demo, or groupement import orders --help")
 
 
-def _from_end(store: EventStore, limit: int) -> dict[int, Mark]:
-    # Receipts and other internal events stand between: three positions for each event shown are enough.
-    start = max(0, store.last_pos() - 3 * limit) if limit else 0
-    return {lane: Mark(start) for lane in range(store.lanes)}
-
-
-def _print_event(context: str, entry: Entry, form: Format) -> None:
-    body = json.loads(entry.raw)
-    place = {"context": context, "lane": entry.lane, "position": entry.pos, "type": entry.type,
-             "aggregate": str(entry.stream_id), "version": entry.version}  # fmt: skip
+def _print_event(shown: Shown, form: Format) -> None:
+    place, body = shown
     if form is Format.JSON:
         print(json.dumps({**place, "event": body}, ensure_ascii=False))  # noqa: T201 - one object a line
         return
     told = {k: v for k, v in body.items() if k not in ("event_id", "recorded_at", "actor", "trace_id", "lines", "lots")}
     summary = ", ".join(f"{name}={value}" for name, value in told.items() if value not in (None, "", []))
+    where = f"{place['context']} {place['lane']}:{'–' if place['position'] is None else place['position']}"
     out.print(
-        f"[dim]{body['recorded_at'][:19]}[/dim] [bold]{entry.type}[/bold] {context} {entry.lane}:{entry.pos}",
+        f"[dim]{body['recorded_at'][:19]}[/dim] [bold]{place['type']}[/bold] {where}",
         highlight=False,
     )
-    out.print(f"  {entry.stream_id} v{entry.version}", style="dim", highlight=False)
+    out.print(f"  {place['aggregate']} v{place['version']}", style="dim", highlight=False)
     out.print(f"  {summary}", highlight=False, markup=False)
 
 

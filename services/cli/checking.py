@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import os
 import platform as machine
 import re
 import shutil
 import sys
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,6 +24,7 @@ from services.cli.asking import print_json
 from services.cli.console import out
 from services.cli.desk import open_desk, served_at
 from services.cli.options import Format, FormatOption, settings_of
+from services.cli.server import ServerSaysNo, server_desk
 from services.embedded import open_contexts, open_platform
 
 LIBRARIES = ("eventsourcing", "chdb", "clickhouse-connect", "fastapi", "pydantic")
@@ -147,6 +147,9 @@ def doctor(
 
 def _checks(settings: Settings) -> Iterator[Check]:
     yield Check("Python", sys.version_info >= (3, 11), machine.python_version(), "Install Python 3.11 or later.")
+    if url := os.environ.get("GROUPEMENT_API"):
+        yield from _served_checks(settings, url)
+        return
     settings.home.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(settings.home).free / 1e9
     yield Check("disk", free >= FREE_GB_WANTED, f"{free:.1f} GB free for {settings.home}", "Free some space.")
@@ -158,14 +161,18 @@ def _checks(settings: Settings) -> Iterator[Check]:
     yield from _projection_checks(settings)
 
 
-def _served_checks(url: str) -> Iterator[Check]:
-    """What the server that holds the folder says of itself."""
+def _served_checks(settings: Settings, url: str) -> Iterator[Check]:
+    """What the server says of itself."""
+    desk = server_desk(settings, url)
     try:
-        with urllib.request.urlopen(f"{url}/health", timeout=10) as answer:  # noqa: S310 - a loopback address
-            health = json.load(answer)
-    except OSError as error:
-        yield Check("server", is_good=False, found=f"{url} does not answer: {error}", do="Stop it and start it again.")
+        health = desk.health()
+    except ServerSaysNo as error:
+        yield Check("server", is_good=False, found=error.detail, do="Stop it and start it again.")
         return
+    try:
+        desk.ready()
+    except ServerSaysNo as error:
+        yield Check("server", is_good=False, found=error.detail, do="Read the log of the process that it names.")
     yield Check("projections", is_good=True, found=f"served at {url}, {health['positions']}")
     for problem in health["incomplete"] or []:
         place = f"{problem['context']} {problem['lane']}:{problem['position']}"
@@ -193,7 +200,7 @@ def _projection_checks(settings: Settings) -> Iterator[Check]:
             do = "No server left its address: stop the process that holds the folder."
             yield Check("projections", is_good=False, found=str(busy), do=do)
             return
-        yield from _served_checks(url)
+        yield from _served_checks(settings, url)
     except Exception as trouble:  # noqa: BLE001 - a doctor reports whatever hurts
         do = "Of another store or beyond its end: groupement rebuild --from-stores"
         yield Check("projections", is_good=False, found=f"{type(trouble).__name__}: {trouble}", do=do)

@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
 from events.base import Refusal
-from infra import auth
-from infra.clickhouse import AnalyticsInUse
+from infra.clickhouse import AnalyticsInUse, open_server
+from infra.event_store import utc_now
 from infra.settings import Settings
 from services.cli.console import Step, progress
+from services.cli.server import Document, server_desk
 from services.embedded import Platform, open_platform
 from services.finance.query import FigureQuery
-
-Document = dict[str, Any]
-TIMEOUT_SECONDS = 600
-
-
-class ServerSaysNo(Refusal):
-    """The running server refused, or could not answer."""
-
-    rule = "While `groupement serve` holds the analytics folder, it answers for it"
-    remedy = "Read what it says; where it is gone, stop its process and try again."
+from services.processes.finance import FinanceProcess
 
 
 class Desk(Protocol):
@@ -50,6 +39,27 @@ class Desk(Protocol):
 
     def trace(self, trace_id: str) -> Document:
         """The events that a request caused."""
+
+
+class NoServer(Refusal):
+    """What is asked needs the server of a full run."""
+
+    rule = "In the full run projections are written by the projector alone"
+    remedy = "Set GROUPEMENT_API to the address of the gateway; full.env in the home does."
+
+
+class NotThroughTheApi(Refusal):
+    """The command works on the stores themselves, and these are not here."""
+
+    rule = "Import, backup and the like read or write stores, which a server does not hand out"
+    remedy = "Unset GROUPEMENT_API to work on this home; for a full run, read its full.env, which names its stores."
+
+
+class OnlyEmbedded(Refusal):
+    """The command runs everything in one process, and a full run has one for each part."""
+
+    rule = "demo and serve are for a home of their own, in one process"
+    remedy = "Unset GROUPEMENT_API and the settings of the full run, or use what is named."
 
 
 class HereDesk:
@@ -84,69 +94,53 @@ class HereDesk:
         return {"rows": [row.model_dump(mode="json") for row in self._platform.read.traces.events(trace_id)]}
 
 
-class ServerDesk:
-    """Asks a running server, with a token that this machine's key signs."""
+class ReadingDesk:
+    """Answers from the servers of a full run, without its gateway: reads, and writes nothing."""
 
-    def __init__(self, url: str, token: str) -> None:
-        self._url, self._token = url.rstrip("/"), token
+    def __init__(self, finance: FinanceProcess, step: Step) -> None:
+        self._process = finance
+        self._step = step
 
     def figure(self, query: FigureQuery) -> Document:
         """A figure's JSON object."""
-        return self._ask("GET", f"figures/{query.figure}?{_parameters(query)}")
+        return self._process.finance.figure(query)
 
     def explain(self, query: FigureQuery, limit: int) -> Document:
         """The events behind it."""
-        return self._ask("GET", f"explain/{query.figure}?{_parameters(query)}&limit={limit}")
+        return self._process.finance.explain(query, limit)
 
     def reconcile(self) -> Document:
         """The ledger against the stores."""
-        return self._ask("GET", "reconcile")
+        return self._process.finance.reconcile(lambda done, total: self._step("folding events", done, total))
 
     def rebuild(self, *, accept_changes: bool, from_stores: bool) -> Document:
-        """New generations of the derived tables."""
-        options = urllib.parse.urlencode({"accept_changes": accept_changes, "from_stores": from_stores})
-        return self._ask("POST", f"admin/rebuild?{options}")
+        """Refused: the projector may be writing."""
+        asked = "--from-stores" * from_stores or "--accept-changes" * accept_changes
+        raise NoServer(f"rebuild {asked}".strip())
 
     def lag(self) -> Document:
         """Who follows the stores, and how far behind."""
-        return self._ask("GET", "lag")
+        return {"rows": [row.model_dump(mode="json") for row in self._process.lags()]}
 
     def trace(self, trace_id: str) -> Document:
         """The events that a request caused."""
-        return self._ask("GET", f"traces/{urllib.parse.quote(trace_id)}")
-
-    def _ask(self, method: str, path: str) -> Document:
-        request = urllib.request.Request(  # noqa: S310 - the address is the user's own server
-            f"{self._url}/api/v1/{path}", method=method, headers={"Authorization": f"Bearer {self._token}"}
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
-                document: Document = json.load(answer)
-                return document
-        except urllib.error.HTTPError as error:
-            raise _refusal(error) from error
-        except urllib.error.URLError as error:
-            msg = f"{self._url} does not answer: {error.reason}"
-            raise ServerSaysNo(msg) from error
+        return {"rows": [row.model_dump(mode="json") for row in self._process.read.traces.events(trace_id)]}
 
 
-def _refusal(error: urllib.error.HTTPError) -> ServerSaysNo:
-    """The server's problem, told with the rule and the remedy that it states."""
-    try:
-        problem = json.loads(error.read())
-    except ValueError:
-        return ServerSaysNo(f"{error.code} {error.reason}")
-    place = (problem.get("errors") or [{}])[0]
-    refusal = ServerSaysNo(problem.get("detail", str(error)), pointer=place.get("pointer", ""))
-    for name in ("rule", "remedy"):
-        if text := place.get(name):
-            setattr(refusal, name, text)
-    return refusal
+def check_stores(settings: Settings) -> None:
+    """Refuses to work on the stores of this home where the command is told to ask a server elsewhere.
+
+    Raises NotThroughTheApi.
+    """
+    url = os.environ.get("GROUPEMENT_API")
+    if url and not settings.postgres_host and served_at(settings) != url.rstrip("/"):
+        raise NotThroughTheApi(f"GROUPEMENT_API is {url}, and the stores of {settings.home} are others")
 
 
-def _parameters(query: FigureQuery) -> str:
-    asked = query.model_dump(mode="json", by_alias=True, exclude={"figure"}, exclude_none=True)
-    return urllib.parse.urlencode(asked, doseq=True)
+def check_embedded(settings: Settings, other: str) -> None:
+    """Refuses what runs everything in one process where the settings are those of a full run. Raises OnlyEmbedded."""
+    if os.environ.get("GROUPEMENT_API") or settings.clickhouse_host or settings.kafka_bootstrap:
+        raise OnlyEmbedded(f"with the settings of a full run there is: {other}")
 
 
 @contextmanager
@@ -157,15 +151,19 @@ def open_desk(settings: Settings, *, from_anything: bool = False) -> Iterator[De
     Raises AnalyticsInUse where another process holds the folder and no server answers.
     """
     if url := os.environ.get("GROUPEMENT_API"):
-        yield ServerDesk(url, os.environ.get("GROUPEMENT_TOKEN") or auth.issue(settings, "admin", "cli"))
+        yield server_desk(settings, url)
         return
     with ExitStack() as stack:
+        if settings.clickhouse_host:
+            process = stack.enter_context(FinanceProcess(settings, open_server(settings), utc_now))
+            yield ReadingDesk(process, stack.enter_context(progress()))
+            return
         try:
             platform = stack.enter_context(open_platform(settings))
         except AnalyticsInUse:
             if (found := served_at(settings)) is None:
                 raise
-            yield ServerDesk(found, auth.issue(settings, "admin", "cli"))
+            yield server_desk(settings, found)
             return
         step = stack.enter_context(progress())
         if not from_anything:

@@ -11,7 +11,7 @@ import typer
 from infra.clickhouse import AnalyticsInUse
 from services.cli.asking import print_json
 from services.cli.console import err, out, progress
-from services.cli.desk import served_at
+from services.cli.desk import check_stores, served_at
 from services.cli.options import Format, settings_of
 from services.embedded import Contexts, Platform, open_contexts, open_platform
 from services.history.result import ImportResult
@@ -50,10 +50,12 @@ def orders(
 
     """
     settings = settings_of(ctx)
+    check_stores(settings)
     with ExitStack() as stack:
         target: Platform | Contexts
         try:
-            target = stack.enter_context(open_platform(settings))
+            is_full = bool(settings.clickhouse_host)
+            target = open_contexts(settings) if is_full else stack.enter_context(open_platform(settings))
         except AnalyticsInUse:
             # The stores take any number of processes; the server that holds the projections follows by itself.
             target = open_contexts(settings)
@@ -75,7 +77,7 @@ def orders(
     else:
         _show(result, dry_run=dry_run)
         if isinstance(target, Contexts):
-            err.print(f"{served_at(settings) or 'another process'} projects these events now.", highlight=False)
+            err.print(f"{served_at(settings) or 'the projector'} projects these events now.", highlight=False)
     if result.exit_code:
         raise typer.Exit(result.exit_code)
 

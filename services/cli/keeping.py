@@ -23,7 +23,7 @@ from infra.settings import Settings
 from infra.stored import open_stored
 from services.cli.asking import print_json
 from services.cli.console import Step, err, out, progress
-from services.cli.desk import open_desk
+from services.cli.desk import check_stores, open_desk
 from services.cli.options import Format, settings_of
 
 CONTEXTS = ("ordering", "membership", "suppliers", "tendering")
@@ -62,8 +62,10 @@ def backup(
       groupement backup DIR --format json
 
     """
+    settings = settings_of(ctx)
+    check_stores(settings)
     with progress() as step:
-        manifest = make_backup(settings_of(ctx), CONTEXTS, target, step=step)
+        manifest = make_backup(settings, CONTEXTS, target, step=step)
     if form is Format.JSON:
         print_json(manifest.model_dump(mode="json"))
         return
@@ -89,6 +91,7 @@ def restore(
 
     """
     settings = settings_of(ctx)
+    check_stores(settings)
     with _nobody_serves(settings), progress() as step:
         restored = restore_backup(settings, source, replace=replace, step=step)
     is_rebuilt = rebuild and _is_embedded(settings)
@@ -146,6 +149,7 @@ def verify(
 
     """
     handed_out = [_roots(path) for path in root or []]
+    check_stores(settings_of(ctx))
     found = dict(_verified(settings_of(ctx), handed_out, full=full or bool(handed_out)))
     findings = [finding for one in found.values() for finding in one.findings]
     if form is Format.JSON:
@@ -169,6 +173,7 @@ def root(ctx: typer.Context, form: FormatOption = Format.JSON) -> None:
       groupement audit root --format table
 
     """
+    check_stores(settings_of(ctx))
     found = dict(_verified(settings_of(ctx), [], full=False))
     findings = [finding for one in found.values() for finding in one.findings]
     if findings:

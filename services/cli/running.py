@@ -16,6 +16,7 @@ import typer
 from infra import telemetry
 from infra.settings import Settings
 from services.cli.console import out, progress
+from services.cli.desk import check_embedded
 from services.cli.options import language_of, settings_of
 from services.cli.render import show_figure
 from services.cli.texts import amount, percent
@@ -54,6 +55,7 @@ def run_demo(
     from services import web  # noqa: PLC0415 - its imports take a second: for who serves, not for who asks
 
     settings, language = settings_of(ctx), language_of(ctx)
+    check_embedded(settings, "groupement full --demo")
     web.check_loopback(host)
     out.print("[bold]Generated data[/bold]: invented names, invented orders, no real hospital or person.\n")
     clock = demo.DemoClock()
@@ -138,6 +140,7 @@ def run_serve(ctx: typer.Context, host: Host = "127.0.0.1", port: Port = 8000) -
     """
     from services import web  # noqa: PLC0415 - its imports take a second: for who serves, not for who asks
 
+    check_embedded(settings_of(ctx), "groupement full, or groupement run")
     web.check_loopback(host)
     with open_platform(settings_of(ctx)) as platform:
         with progress() as step:

@@ -24,6 +24,8 @@ class Role(StrEnum):
     ORDERING = "ordering"
     FINANCE = "finance"
     RELAY = "relay"
+    PROJECTOR = "projector"
+    REACTIONS = "reactions"
     GATEWAY = "gateway"
 
 

@@ -15,6 +15,6 @@ OF_COMMANDS = {"api"}
 def test_every_setting_stands_in_the_readme_and_nothing_else() -> None:
     told = set()
     for cell in re.findall(r"^\| ((?:`[A-Z_]+` ?)+)\|", README, re.MULTILINE):
-        first, *others = re.findall(r"`([A-Z_]+)`", cell.lower().upper())
-        told |= {first.lower()} | {f"{first.rpartition('_')[0]}{name}".lower() for name in others}
+        first, *others = re.findall(r"`(\w+)`", cell.lower())
+        told |= {first} | {first.rpartition("_")[0] + name for name in others}
     assert told - OF_COMMANDS == set(Settings.model_fields)
