@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
+# Processes of the tests, each with servers of its own: about 2 GB of memory for one.
+WORKERS ?= 2
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -35,10 +37,10 @@ full: install ## broker, databases and every process on this machine; DEMO=1 fil
 
 test: install-dev ## everything, with what it needs installed first
 	@$(BIN)/python infra/local/needs.py
-	@$(BIN)/python -m pytest tests
+	@$(BIN)/python -m pytest tests -n $(WORKERS) --dist loadfile
 
 test-embedded: install-dev ## the tests that need nothing but Python
-	@$(BIN)/python -m pytest tests -m "not browser and not postgres and not full and not promtool"
+	@$(BIN)/python -m pytest tests -n $(WORKERS) --dist loadfile -m "not browser and not postgres and not full and not promtool"
 
 lint: install-dev ## style, and who may import whom
 	@$(BIN)/ruff check .
