@@ -220,8 +220,9 @@ def test_poison_is_parked_and_what_has_nothing_to_do_with_it_goes_on(world: Worl
     log = world.log()
     poisoned = [replace(log[1], raw=b"\x00{\xff"), replace(log[3], type="membership.AdhesionGranted.v2")]
     world.send(log[0], poisoned[0], log[2], poisoned[1], *log[4:])
+    large = b"hello" * 700_000  # more than a consumer fetches at once
     with closing(opened(KafkaProducer, world.broker.bootstrap, **PRODUCER)) as producer:
-        producer.send(TOPIC, b"hello", b"\xff", [("traceparent", b"\xff")], 0)
+        producer.send(TOPIC, large, b"\xff", [("traceparent", b"\xff")], 0)
     with in_thread(world.settings) as reactions:
         until(lambda: world.is_noted(reactions))
         names = [f"membership/0/{log[1].pos}", f"membership/0/{log[3].pos}", "membership/0/@6"]
@@ -234,7 +235,7 @@ def test_poison_is_parked_and_what_has_nothing_to_do_with_it_goes_on(world: Worl
         held = messages(world.broker, dead_letter_topic_of("membership"))[0]
         found = {said["dead_letter_kind"]: (one, said) for one in held for said in [dict(one.headers)]}
         for kind, value, offset in (
-            (b"unreadable", b"\x00{\xff", b"1"), (b"newer", log[3].raw, b"3"), (b"foreign", b"hello", b"6"),
+            (b"unreadable", b"\x00{\xff", b"1"), (b"newer", log[3].raw, b"3"), (b"foreign", large, b"6"),
         ):  # fmt: skip
             one, said = found.pop(kind)
             assert (one.value, said["dead_letter_topic"], said["dead_letter_offset"]) == (value, TOPIC.encode(), offset)
