@@ -37,9 +37,9 @@ def _part_of(reactions: consumer.Reactions) -> Part:
     return Part(
         "reactions",
         "",
-        lambda: str(reactions.state),
+        lambda: reactions.health,
         lambda: reactions.state == "reacting",
         standings,
         lambda: list(reactions.counts.items()),
-        lambda: [("dead letter", letter.source) for letter in reactions.letters.open.values()],
+        lambda: reactions.problems,
     )
