@@ -29,7 +29,12 @@ from services.embedded import open_contexts, open_platform
 
 LIBRARIES = ("eventsourcing", "chdb", "clickhouse-connect", "fastapi", "pydantic")
 FREE_GB_WANTED = 1
-INCOMPLETE = "Figures are incomplete until a version that reads it is installed; then: groupement rebuild"
+REMEDIES = {
+    "poison": "Figures are incomplete until a version that reads it is installed; then: groupement rebuild",
+    "chain": "Figures wait for the missing event; where it does not come: groupement rebuild --from-stores",
+    "away": "Figures cannot be asked meanwhile: ask again, or read the log of the process that does not answer.",
+}
+"""What to do about figures that are not whole, by the kind of the problem."""
 
 
 class Role(StrEnum):
@@ -176,7 +181,7 @@ def _served_checks(settings: Settings, url: str) -> Iterator[Check]:
     yield Check("projections", is_good=True, found=f"served at {url}, {health['positions']}")
     for problem in health["incomplete"] or []:
         place = f"{problem['context']} {problem['lane']}:{problem['position']}"
-        yield Check(problem["kind"], is_good=False, found=f"{place}: {problem['detail']}", do=INCOMPLETE)
+        yield Check(problem["kind"], is_good=False, found=f"{place}: {problem['detail']}", do=REMEDIES[problem["kind"]])
 
 
 def _projection_checks(settings: Settings) -> Iterator[Check]:
@@ -187,12 +192,7 @@ def _projection_checks(settings: Settings) -> Iterator[Check]:
             yield Check("projections", is_good=True, found=str(found.finance.positions()))
             for problem in problems:
                 place = f"{problem.app} {problem.lane}:{problem.pos}"
-                yield Check(
-                    problem.kind,
-                    is_good=False,
-                    found=f"{place}: {problem.detail}",
-                    do=INCOMPLETE,
-                )
+                yield Check(problem.kind, is_good=False, found=f"{place}: {problem.detail}", do=REMEDIES[problem.kind])
             if not problems:
                 yield Check("events", is_good=True, found="all of them can be read")
     except AnalyticsInUse as busy:
