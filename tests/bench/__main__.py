@@ -11,10 +11,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tests.bench import figures, importing, projection, rebuilding, store, submitting
+from tests.bench import figures, importing, pipeline, projection, rebuilding, store, submitting
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
-LIBRARIES = ("eventsourcing", "chdb-core", "clickhouse-connect", "pydantic")
+LIBRARIES = ("eventsourcing", "chdb-core", "clickhouse-connect", "kafka-python", "aiokafka", "pydantic")
 Measured = dict[str, Any]
 
 
@@ -64,6 +64,19 @@ def _tell_projection(found: Measured) -> str:
         "| | events/s | ratio |\n|---|---:|---:|\n"
         f"| projector | {found['projector_events_per_second']:,.0f} | {found['ratio']:.2f} |\n"
         f"| inserts alone | {found['insert_events_per_second']:,.0f} | 1 |\n"
+    )
+
+
+def _tell_pipeline(found: Measured) -> str:
+    rates = found["rates"]
+    rows = "\n".join(f"| {what} | {rates[way]:,.0f} |" for way, what in pipeline.WAYS.items())
+    ratios = "\n".join(f"| {name} | {ratio:.2f} × |" for name, ratio in found["ratios"].items())
+    return (
+        "## The pipeline against its peers\n\n"
+        f"{found['events']:,} events of three lines in {found['lanes']} lanes, one broker, one ClickHouse server, all on "
+        "this machine; medians of alternating runs. Raw log and ledger with its roll-ups, on all sides without the "
+        "orders. The library's runner reads and writes PostgreSQL.\n\n"
+        "| | events/s |\n|---|---:|\n" + rows + "\n\n| | ratio |\n|---|---:|\n" + ratios + "\n"
     )
 
 
@@ -122,6 +135,7 @@ SECTIONS: dict[str, tuple[Callable[[], Measured], Callable[[Measured], str]]] = 
     "store": (store.measure, _tell_store),
     "submitting": (submitting.measure, _tell_submitting),
     "projection": (projection.measure, _tell_projection),
+    "pipeline": (pipeline.measure, _tell_pipeline),
     "rebuilding": (rebuilding.measure, _tell_rebuilding),
     "figures": (figures.measure, _tell_figures),
     "importing": (importing.measure, _tell_importing),

@@ -34,6 +34,14 @@ from tests.bench.synthetic import fill
 
 EVENTS, LANES, RUNS = 200_000, 8, 3
 CONTEXT = "ordering"
+WAYS = {
+    "alone": "kafka-python alone, messages at hand",
+    "relay": "relay: store to Kafka",
+    "file": "inserts of the same bytes at hand, same SQL, one after the other",
+    "feed": "projector: Kafka to ledger, exactly once",
+    "engine": "ClickHouse's Kafka engine with two materialized views, at least once",
+    "runner": "the library's projection runner, one event at a time",
+}
 DERIVED = {"ledger": "raw_log"}
 """What the peers write too: the orders are left out, on all sides."""
 GRANTS = """<clickhouse><users><bench>
@@ -90,6 +98,7 @@ def measure(events: int = EVENTS) -> dict[str, Any]:
             rates["runner"] = statistics.median(runner.measure(server) for _ in range(RUNS))
     return {
         "events": events,
+        "lanes": LANES,
         "rates": rates,
         "ratios": {
             "relay to kafka-python alone": rates["relay"] / rates["alone"],
@@ -208,4 +217,4 @@ def _wait(made: Projector, entries: list[Entry]) -> None:
     """Until the ledger holds the last event of each lane."""
     ends = {entry.lane: entry.pos for entry in entries}
     while made.reached("ledger_g1", CONTEXT) != ends:
-        time.sleep(0.1)
+        time.sleep(0.2)
