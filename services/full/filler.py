@@ -83,6 +83,8 @@ class Filler:
         began = time.monotonic()
         with ThreadPoolExecutor(WORKERS) as pool:
             for (_, context), steps in groupby(script(plan), key=lambda step: (step.at, step.context)):
+                if self._stop.is_set():
+                    raise Stopped
                 done += self._at_one_moment(pool, context, list(steps), translation)
                 if time.monotonic() - told > 1:
                     told = time.monotonic()
