@@ -12,8 +12,9 @@ from uuid import UUID
 from eventsourcing.persistence import IntegrityError, OperationalError, StoredEvent
 
 from events.base import Event
-from infra.checkpoint import Checkpoint, Seat
+from infra.checkpoint import Checkpoint, Seat, ask_again
 from infra.event_store import EventStore, open_store
+from infra.log import Mark
 from tests.simulation.clockwork import Clockwork
 
 BEGIN = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -90,6 +91,12 @@ class Database:
     def seat(self) -> Seat:
         """Where the relay of this store keeps its notes; the world sees to it that only one has it."""
         return _Seat(self._clockwork, self._relay, self.truth.epoch, self._notes)
+
+    def ask_again(self, lane: int, mark: Mark) -> None:
+        """Somebody asks the relay of this store to send a lane again."""
+        self._clockwork.pause()
+        self._clockwork.tell(f"asks the relay of {self.context} for what follows {mark.pos} in lane {lane}")
+        ask_again(self.truth, lane, mark)
 
     def crash(self) -> None:
         """The database ends and comes back: what the relay noted last may be lost (its notes commit asynchronously)."""

@@ -14,13 +14,10 @@ from pathlib import Path
 import pytest
 
 from infra.clickhouse import open_embedded
-from tests.simulation.planted import FAULTS
 from tests.simulation.run import Outcome, run
 from tests.simulation.trouble import KINDS
 
 SEEDS = range(500)
-LOOKED_AT = 60
-"""Seeds among which each planted fault must show."""
 
 
 def outcomes(seeds: Iterable[int]) -> list[Outcome]:
@@ -41,12 +38,6 @@ def test_whatever_breaks_everything_comes_once_and_nothing_goes_back() -> None:
     never = [kind for kind in KINDS if not fired[kind]]
     assert not never, f"the run is void: {never} never happened"
     assert sum(outcome.events for outcome in found) > 30 * len(found)
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_planted_fault_shows(fault: str) -> None:
-    wrong = next((seed for seed in range(LOOKED_AT) if run(seed, FAULTS[fault]).error), None)
-    assert wrong is not None, f"{LOOKED_AT} runs did not see: {fault}"
 
 
 @pytest.mark.parametrize("hash_seed", ["1", "2"])

@@ -17,8 +17,8 @@ class SimulatedTopic(Partitions):
 
     def __init__(self, clockwork: Clockwork, lanes: int) -> None:
         super().__init__(lanes)
-        self.offsets: dict[tuple[str, int], tuple[int, int]] = {}
-        """Reader and lane -> the offset that it acknowledged, and the position where its data stood then."""
+        self.offsets: dict[tuple[str, int], int] = {}
+        """Reader and lane -> the offset that it acknowledged."""
         self._clockwork = clockwork
 
     def check(self) -> None:

@@ -27,6 +27,9 @@ WINDOW = 6
 Fate = Callable[[], str]
 """What becomes of an insert: `kept`, `unanswered` (kept, and nobody learns it), `late` (it begins much later), `lost`."""
 
+Rows = Callable[[], "list[Row]"]
+"""What an insert reads when it begins."""
+
 
 class EngineAway(Exception):
     """The engine did not answer."""
@@ -135,12 +138,12 @@ class Warehouse(Analytics):
         if found[1] == "chain_breaks":
             self.breaks += 1
             return
-        self._insert(found[1], parameters, self._between(parameters, parameters["upto"]), token)
+        self._insert(found[1], parameters, lambda: self._between(parameters, parameters["upto"]), token)
 
     def insert_raw(self, statement: str, batch: bytes, parameters: Mapping[str, Any], token: str) -> None:
-        self._insert("raw_log", parameters, list(rows_of(batch)), token)
+        self._insert("raw_log", parameters, lambda: list(rows_of(batch)), token)
 
-    def _insert(self, name: str, parameters: Mapping[str, Any], rows: list[Row], token: str) -> None:
+    def _insert(self, name: str, parameters: Mapping[str, Any], rows: Rows, token: str) -> None:
         fate = self.fate()
         self._clockwork.pause(5.0 if fate == "late" else 0.002)
         table = self._table(name)
@@ -148,7 +151,7 @@ class Warehouse(Analytics):
             raise EngineAway(f"{name}: the connection was refused")
         begun = table.inserts
         is_there = sum(table.ends(parameters["app"]).values()) == parameters["start"]
-        block = rows if is_there or not self.has_guard else []
+        block = rows() if is_there or not self.has_guard else []
         try:
             self._clockwork.pause(0.02)
         except Killed:

@@ -13,23 +13,21 @@ from events import membership as membership_events
 from events import ordering as ordering_events
 from events import tendering as tendering_events
 from events.base import Event, Refusal
-from infra.checkpoint import ask_again
 from infra.clickhouse import Analytics
 from infra.event_store import EventStore, OutcomeUnknown, Request
-from infra.log import Entry, Log, Mark
+from infra.log import Entry, Log
 from infra.relay import Transfer
 from infra.topic import TailLost
-from projections.projector import ChainBroken, Projector, StepLost
+from projections.projector import Projector, StepLost
 from services.membership.app import Membership, SiretTaken
 from services.ordering.app import BillKnown, Ordering
-from services.ordering.inbox import BrokenChain
 from services.ordering.reactions import NOTED
 from services.tendering.app import Tendering
 from tests.infra.partitions import Unacknowledged
 from tests.simulation.clockwork import Clockwork, Process
 from tests.simulation.desk import Desk, Operation
 from tests.simulation.engine import Engine
-from tests.simulation.reader import Reader
+from tests.simulation.feeds import Follower, Open, Projecting, Reacting
 from tests.simulation.stores import Database
 from tests.simulation.topic import SimulatedTopic
 from tests.simulation.warehouse import EngineAway, Warehouse
@@ -153,62 +151,36 @@ class World:
             if transfer.step() is None:
                 self.clockwork.pause(0.5)
 
-    def _follow(self, open_all: Callable[[], list[Reader]], troubles: tuple[type[Exception], ...]) -> None:
-        """Follows until something is wrong."""
-        try:
-            readers = open_all()
-            while True:
-                something = [reader.turn(self.rng.randrange(1, 9)) for reader in readers]
-                self.clockwork.pause(0.05 if any(something) else 0.8)
-        except troubles as trouble:
-            self.clockwork.tell(f"{trouble!r}"[:120])
-            self.clockwork.pause(0.5)
+    def _follow(self, open_all: Open, troubles: tuple[type[Exception], ...]) -> None:
+        """Follows until something is wrong, again and again."""
+        while True:
+            try:
+                followers = open_all()
+                while True:
+                    something = [follower.turn(self.rng.randrange(1, 9)) for follower in followers]
+                    self.clockwork.pause(0.05 if any(something) else 0.8)
+            except troubles as trouble:
+                self.clockwork.tell(f"{trouble!r}"[:120])
+                self.clockwork.pause(0.5)
 
     def _projector(self) -> None:
-        def open_all() -> list[Reader]:
+        def open_all() -> list[Follower]:
             projector = Projector(self.warehouse)
-            for context in LANES:  # whoever was stopped after the raw log left the tables behind
-                projector.derive(context)
-            return [self._projects(projector, context) for context in LANES]
+            return [
+                Projecting(self.clockwork, database, self.topics[context], projector)
+                for context, database in self.databases.items()
+            ]
 
-        while True:
-            self._follow(open_all, (EngineAway, StepLost, ChainBroken))
-
-    def _projects(self, projector: Projector, context: str) -> Reader:
-        def take(entries: Any) -> None:
-            projector.append(context, entries)
-            projector.derive(context)
-
-        def stands(lane: int) -> Mark:
-            return projector.marks().get((context, lane), Mark())
-
-        return self._reader("projector", context, take, stands)
+        self._follow(open_all, (EngineAway, StepLost))
 
     def _reactions(self) -> None:
-        def open_all() -> list[Reader]:
+        def open_all() -> list[Follower]:
             ordering = Ordering(self.databases["ordering"].open(self._skew()))
-            return [self._reacts(ordering, context) for context in FOREIGN]
+            return [
+                Reacting(self.clockwork, self.databases[context], self.topics[context], ordering) for context in FOREIGN
+            ]
 
-        while True:
-            self._follow(open_all, (OutcomeUnknown, BrokenChain))
-
-    def _reacts(self, ordering: Ordering, context: str) -> Reader:
-        def take(entries: Any) -> None:
-            ordering.react(context, entries)
-
-        def stands(lane: int) -> Mark:
-            return Mark(ordering.noted_pos(context, lane))
-
-        return self._reader("reactions", context, take, stands)
-
-    def _reader(self, name: str, context: str, take: Any, stands: Any) -> Reader:
-        database = self.databases[context]
-
-        def ask(lane: int, mark: Mark) -> None:
-            # A position alone does not say the lane's time there: without it everything is asked for.
-            ask_again(database.truth, lane, mark if name == "projector" else Mark())
-
-        return Reader(self.clockwork, name, self.topics[context], take, stands, ask)
+        self._follow(open_all, (OutcomeUnknown,))
 
     def sleeping(self) -> Any:
         """While a store waits for its next attempt, others act."""
