@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 # Processes of the tests, each with servers of its own: about 2 GB of memory for one.
 WORKERS ?= 2
+KILLS ?= 200
+SEED ?= 1
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -63,6 +65,10 @@ secrets: ## passwords for the containers in secrets/, those that are missing
 bench: install-dev ## measure speed as ratios and write docs/benchmarks.md
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+chaos: install-dev ## kill, hang, cut, fill up and delete under load, compare every cent, and write docs/chaos.md (KILLS=200 SEED=1)
+	@$(BIN)/python infra/local/needs.py
+	@$(BIN)/python -m tests.faults --kills $(KILLS) --seed $(SEED)
+
 lock: ## renew the hashed locks (needs uv)
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group build pyproject.toml -o requirements.lock
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group build --group dev pyproject.toml -o requirements-dev.lock
@@ -70,4 +76,4 @@ lock: ## renew the hashed locks (needs uv)
 clean: ## remove .venv and what tools left behind
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
-.PHONY: help install install-dev demo full test test-embedded lint types contracts secrets bench lock clean
+.PHONY: help install install-dev demo full test test-embedded lint types contracts secrets bench chaos lock clean

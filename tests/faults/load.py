@@ -78,6 +78,13 @@ class Sender:
         token = auth.issue(self._settings, role, subject, establishment_id=establishment_id, seconds=24 * 3600)
         return {"Authorization": f"Bearer {token}"}
 
+    def who_asks(self, asked: Asked) -> dict[str, str]:
+        """The header of whoever sends such a command."""
+        if asked.tenant == "group":
+            return self.token("group-buyer", "buyer-1")
+        role = "approver" if asked.what == "approve_order" else "officer"
+        return self.token(role, f"{role}-{asked.tenant[:8]}", asked.tenant)
+
     def send(self, asked: Asked, who: dict[str, str]) -> tuple[str, Any]:
         """`accepted`, `refused` or `unknown`, and the last answer."""
         until = time.monotonic() + PATIENCE

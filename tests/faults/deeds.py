@@ -1,0 +1,180 @@
+"""What is done to a platform that runs: each deed by name, and whether it had an effect."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
+
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from kafka import KafkaAdminClient
+
+from infra.kafka import opened, topic_of
+from infra.local.process import NotReady
+from tests.faults.stack import Stack
+
+TARGETS: Mapping[str, tuple[str, ...]] = {
+    "API": ("ordering", "gateway", "membership", "tendering", "suppliers", "finance"),
+    "relay": ("relay",),
+    "reactions": ("reactions",),
+    "projector": ("projector",),
+    "Kafka": ("kafka",),
+    "PostgreSQL": ("postgres",),
+    "ClickHouse": ("clickhouse",),
+}
+"""What is killed -> the processes among which one is chosen."""
+WEIGHTS = {"API": 6, "relay": 5, "reactions": 4, "projector": 5, "Kafka": 2, "PostgreSQL": 3, "ClickHouse": 3}
+"""How often each is chosen: a broker takes its time to come back."""
+NO_SPACE = ("NOT_ENOUGH_SPACE", "No space left")
+PROBE = "space_probe"
+
+
+class Deeds:
+    """Does them, counts those that had an effect, and mends what was broken."""
+
+    def __init__(self, stack: Stack, rng: random.Random, hang_seconds: float) -> None:
+        self.fired: Counter[str] = Counter()
+        self._stack, self._rng, self._hang_seconds = stack, rng, hang_seconds
+        self._starting: dict[str, threading.Thread] = {}
+
+    def kill(self, target: str) -> None:
+        """Ends a process and its children at once, and starts it again after a moment."""
+        name = self._rng.choice(TARGETS[target])
+        self._await(name)
+        process = self._stack.processes[name]
+        if process.pid is not None:
+            process.kill()
+            self.fired[f"{target} killed"] += 1
+        self._start(name, self._rng.uniform(0, 1))
+
+    def hang(self, target: str) -> None:
+        """Lets a process hang, connections and all."""
+        name = self._rng.choice(TARGETS[target])
+        self._await(name)
+        process = self._stack.processes[name]
+        process.pause()
+        time.sleep(self._hang_seconds)
+        process.resume()
+        self.fired[f"{target} hung"] += 1
+
+    def cut(self) -> None:
+        """Cuts answers: what the server did is done, and nobody learns it."""
+        for name, proxy in (("PostgreSQL", self._stack.postgres_proxy), ("HTTP", self._stack.http_proxy)):
+            before = proxy.cuts
+            proxy.cut(3)
+            _until(lambda proxy=proxy, before=before: proxy.cuts > before, 10)  # type: ignore[misc]
+            self.fired[f"answer of {name} cut"] += proxy.cuts - before
+
+    def fill_the_disk(self) -> None:
+        """Leaves ClickHouse no space for a while."""
+        if not self._stack.is_small_disk:
+            return
+        self._await("clickhouse")
+        filler = self._stack.clickhouse_folder / "filler"
+        try:
+            with suppress(OSError), filler.open("wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(1 << 16))
+            if _until(self._is_refused, 10):
+                self.fired["disk of ClickHouse full"] += 1
+            time.sleep(2)
+        finally:
+            filler.unlink()
+        _until(self._is_cleared, 10)
+
+    def _is_refused(self) -> bool:
+        """Whether the engine has no space for what is not small."""
+        try:
+            with closing(self._stack.analytics()) as analytics:
+                analytics.command(f"create table if not exists {PROBE} (n UInt64) engine = MergeTree order by n")
+                analytics.command(f"insert into {PROBE} select rand64() from numbers(2000000)")
+        except ClickHouseError as error:
+            return any(said in str(error) for said in NO_SPACE)
+        return False
+
+    def _is_cleared(self) -> bool:
+        with suppress(ClickHouseError), closing(self._stack.analytics()) as analytics:
+            analytics.command(f"drop table if exists {PROBE} sync")
+            return True
+        return False
+
+    def delete_clickhouse(self) -> None:
+        """Deletes all that the engine has; whoever runs the platform migrates again."""
+        self._await("clickhouse")
+        process = self._stack.processes["clickhouse"]
+        process.kill()
+        shutil.rmtree(self._stack.clickhouse_folder / "data")
+        process.start()
+        self._migrate()
+        self.fired["data of ClickHouse deleted"] += 1
+
+    def delete_topic(self) -> None:
+        """Deletes a topic with all that is in it; whoever runs the platform migrates again."""
+        self._await("kafka")
+        topic = topic_of(self._rng.choice(["ordering", "tendering"]))
+        with closing(opened(KafkaAdminClient, self._stack.settings.kafka_bootstrap)) as admin:
+            admin.delete_topics([topic])
+        time.sleep(1)
+        self._migrate()
+        self.fired["topic deleted"] += 1
+
+    def _migrate(self) -> None:
+        for name in ("postgres", "kafka", "clickhouse"):
+            self._await(name)
+        _until(self._migrated, 60)
+
+    def _migrated(self) -> bool:
+        try:
+            self._stack.migrate()
+        except Exception:  # noqa: BLE001 - whatever is away is waited for
+            return False
+        return True
+
+    def mend(self) -> None:
+        """Everything runs again when this returns. Raises NotReady."""
+        for name in list(self._starting):
+            self._await(name)
+        for name, process in self._stack.processes.items():
+            if process.pid is None:
+                self._start(name, 0)
+        for name in list(self._starting):
+            self._await(name)
+        if down := [name for name, process in self._stack.processes.items() if process.pid is None]:
+            raise NotReady(f"{', '.join(down)} do not start; their logs say why")
+
+    def _start(self, name: str, delay: float) -> None:
+        def start() -> None:
+            time.sleep(delay)
+            for _ in range(5):
+                with suppress(NotReady):
+                    self._stack.processes[name].start()
+                    return
+
+        thread = threading.Thread(target=start, name=f"start {name}", daemon=True)
+        self._starting[name] = thread
+        thread.start()
+
+    def _await(self, name: str) -> None:
+        thread = self._starting.pop(name, None)
+        if thread is not None:
+            thread.join()
+
+
+def _until(happened: Callable[[], bool], seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while not happened():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def kinds(*, is_small_disk: bool) -> set[str]:
+    """All that must have happened, or a run proves nothing."""
+    found = {f"{target} killed" for target in TARGETS}
+    found |= {"answer of PostgreSQL cut", "answer of HTTP cut", "data of ClickHouse deleted", "topic deleted"}
+    return found | ({"disk of ClickHouse full"} if is_small_disk else set())
