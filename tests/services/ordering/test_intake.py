@@ -151,6 +151,16 @@ def test_a_lane_whose_last_event_is_not_in_the_partition_is_asked_for_from_its_b
     assert world.stores.asked == [("membership", 0, Mark(0, START))]
 
 
+def test_a_lane_that_another_process_took_further_is_asked_for_from_its_beginning(world: World) -> None:
+    sent = messages(2)
+    world.take(sent[0])
+    World(world.ordering).take(*sent)
+    with pytest.raises(Rewind):
+        world.take(message(5))
+    world.take(message(5))
+    assert world.stores.asked == [("membership", 0, Mark(0, START))], "the times of its last event are not known here"
+
+
 def test_a_relay_whose_store_is_away_is_asked_later(world: World) -> None:
     world.stores.is_away = True
     with pytest.raises(Rewind):
@@ -192,7 +202,7 @@ def test_a_store_that_ends_before_what_ordering_has_is_not_followed(world: World
 
 def test_a_message_that_is_no_event_of_a_store_is_parked_once_and_nothing_waits_for_it(world: World) -> None:
     sent = messages(2)
-    odd = Message(topic_of("membership"), 0, 77, b"\xff", b"\x00\xff", [("pos", b"\xff"), ("x", None)])  # type: ignore[list-item]
+    odd = Message(topic_of("membership"), 0, 77, b"\xff", b"\x00\xff", [*sent[0].headers, ("epoch", None)])  # type: ignore[list-item]
     world.take(sent[0], odd, sent[1])
     world.take(odd, odd)
     assert world.ordering.noted_pos(*LANE) == 4
