@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Generic, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from events.base import Command, Event, Refusal, derived_id
 
@@ -64,6 +64,7 @@ class Request(Generic[C]):
     trace_id: str = ""
     expected_version: int | None = None
     """Version of the aggregate that the actor saw (If-Match); None: whatever it is."""
+    _body_hash: str = field(default="", init=False, repr=False, compare=False)
 
     def tenant(self) -> str:
         """Whose command ids these are: two tenants may use the same."""
@@ -75,8 +76,25 @@ class Request(Generic[C]):
 
     def body_hash(self) -> str:
         """SHA-256 of the command's name and JSON."""
-        body = type(self.command).__name__ + self.command.model_dump_json()
-        return hashlib.sha256(body.encode()).hexdigest()
+        return self._body_hash or body_hash(self.command)
+
+
+def body_hash(command: Command) -> str:
+    """SHA-256 of a command's name and JSON."""
+    body = type(command).__name__ + command.model_dump_json()
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+def request_of_content(command: C, about: UUID, version: int, actor: str) -> Request[C]:
+    """A command with an id that follows from what it says, and from the version of the thing that it is about.
+
+    The same wish on the same version is the same command; a wish that comes back after a change is a new one.
+    """
+    said = body_hash(command)
+    request = Request(command, uuid5(about, f"{version}:{said}"), actor)
+    # A command of an import is large: its JSON is written once.
+    object.__setattr__(request, "_body_hash", said)
+    return request
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -48,8 +48,9 @@ def warn_of_moves(rows: Iterable[Row], warnings: Warnings) -> None:
     items: dict[UUID, Row] = {}
     for row in rows:
         if is_priced(row):
-            prices[baseline_id(row)].append((row.unit_price, row.number))
-            items[baseline_id(row)] = row
+            key = baseline_id(row)
+            prices[key].append((row.unit_price, row.number))
+            items[key] = row
     for key, found in prices.items():
         (low, low_row), (high, high_row) = min(found), max(found)
         if high > LARGE_MOVE * low:

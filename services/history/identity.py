@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from events.base import Command
-from infra.request import Request
+from infra.request import Request, request_of_content
 from services.history.rows import Row
 from services.ordering.past_order import past_order_id
 
@@ -48,8 +48,5 @@ def order_id(row: Row) -> UUID:
 
 
 def request(command: Command, about: UUID, version: int = 0) -> Request[Any]:
-    """A command with an id of its content and of the version that it was decided on.
-
-    The same import run twice asks the same; a content that was corrected, and comes back, is a new wish.
-    """
-    return Request(command, uuid5(about, f"{version}:{type(command).__name__}:{command.model_dump_json()}"), ACTOR)
+    """A command of an import. The same import run twice asks the same, and content that comes back is a new wish."""
+    return request_of_content(command, about, version, ACTOR)

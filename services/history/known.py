@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import date, timedelta
 from typing import Any, Protocol
 from uuid import UUID
@@ -48,26 +48,27 @@ class Known:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
 
-    def order(self, order_id: UUID) -> tuple[Order | None, int]:
-        """An order and its version."""
-        return self._platform.ordering.store.state(order_id, order.evolve)
+    def orders(self, order_ids: Iterable[UUID]) -> dict[UUID, tuple[Order | None, int]]:
+        """The orders that there are, and their versions."""
+        return self._platform.ordering.store.states(order_ids, order.evolve)
 
-    def establishment(self, establishment_id: UUID) -> Establishment | None:
-        """An establishment with its adhesions."""
-        return self._platform.membership.store.state(establishment_id, establishment.evolve)[0]
+    def establishments(self, establishment_ids: Iterable[UUID]) -> dict[UUID, Establishment | None]:
+        """The establishments that there are, with their adhesions."""
+        found = self._platform.membership.store.states(establishment_ids, establishment.evolve)
+        return {key: state for key, (state, _) in found.items()}
 
-    def has_supplier(self, supplier_id: UUID) -> bool:
-        """Whether a supplier is registered."""
-        return self._platform.suppliers.store.first(supplier_id) is not None
+    def suppliers(self, supplier_ids: Iterable[UUID]) -> Container[UUID]:
+        """Those that are registered."""
+        return self._platform.suppliers.store.firsts(supplier_ids)
 
-    def has_agreement(self, agreement_id: UUID) -> bool:
-        """Whether an agreement is recorded."""
-        return self._platform.tendering.store.first(agreement_id) is not None
+    def agreements(self, agreement_ids: Iterable[UUID]) -> Container[UUID]:
+        """Those that are recorded."""
+        return self._platform.tendering.store.firsts(agreement_ids)
 
-    def baseline(self, baseline_id: UUID) -> BaselineSet | None:
-        """The reference price that is recorded for an item: a first price never changes."""
-        event = self._platform.tendering.store.first(baseline_id)
-        return event if isinstance(event, BaselineSet) else None
+    def baselines(self, baseline_ids: Iterable[UUID]) -> dict[UUID, BaselineSet]:
+        """The reference prices that are recorded for items: a first price never changes."""
+        found = self._platform.tendering.store.firsts(baseline_ids)
+        return {key: event for key, event in found.items() if isinstance(event, BaselineSet)}
 
     def name(self, thing_id: str) -> str:
         """The name of a supplier or an agreement."""

@@ -13,6 +13,7 @@ from services.history.mapping import BaselineRule
 from services.history.refusals import Problem, shown
 from services.history.rows import Row
 from services.ordering.commands import PastOrderLine, RecordPastOrder
+from services.ordering.order import Order
 from services.ordering.past_order import OtherContent, difference
 
 MOST_LINES = 1000
@@ -76,9 +77,17 @@ def grouped(rows: Iterable[Row], file: str, problems: list[Problem]) -> tuple[li
     return [list(order.values()) for order in orders.values()], repeated
 
 
-def compare(rows: Sequence[Row], file: str, known: Known, problems: list[Problem], *, correct: bool) -> OrderPlan:
-    """What is to be done with the rows of an order, in view of what is recorded."""
-    order, version = known.order(identity.order_id(rows[0]))
+def compare(
+    rows: Sequence[Row],
+    file: str,
+    known: Known,
+    recorded: tuple[Order | None, int] | None,
+    problems: list[Problem],
+    *,
+    correct: bool,
+) -> OrderPlan:
+    """What is to be done with the rows of an order, in view of what is recorded of it: the order and its version."""
+    order, version = recorded or (None, 0)
     if order is None:
         return OrderPlan(new=list(rows))
     plan = OrderPlan(version)

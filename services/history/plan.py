@@ -47,14 +47,19 @@ def decide(
     """Compares rows with one another, and with what is known."""
     problems: list[Problem] = []
     found, repeated = grouped(rows, reader.file, problems)
-    orders = []
-    for n, order in enumerate(found, start=1):
-        orders.append(compare(order, reader.file, known, problems, correct=correct))
-        if n % STRIDE == 0 or n == len(found):
-            progress("deciding", n, len(found))
+    orders: list[OrderPlan] = []
+    for start in range(0, len(found), STRIDE):
+        some = {identity.order_id(rows[0]): rows for rows in found[start : start + STRIDE]}
+        recorded = known.orders(some)
+        orders += [
+            compare(rows, reader.file, known, recorded.get(key), problems, correct=correct)
+            for key, rows in some.items()
+        ]
+        progress("deciding", len(orders), len(found))
     first = {} if rule is BaselineRule.NONE else first_recorded(row for order in orders for row in order.rows())
-    recorded = {key: event for key in first if (event := known.baseline(key)) is not None}
-    prices = {key: row.unit_price for key, row in first.items()} | {key: event.price for key, event in recorded.items()}
+    set_before = known.baselines(first)
+    prices = {key: row.unit_price for key, row in first.items()}
+    prices |= {key: event.price for key, event in set_before.items()}
     excessive = {
         row.number: reader.too_much(row, price)
         for planned in orders
@@ -71,8 +76,8 @@ def decide(
         rule=rule,
         orders=sorted((order for order in orders if order.rows()), key=OrderPlan.day),
         rows=accepted,
-        baselines={key: row for key, row in first.items() if key not in recorded},
-        recorded=recorded,
+        baselines={key: row for key, row in first.items() if key not in set_before},
+        recorded=set_before,
         repeated=repeated,
         problems=problems,
     )
@@ -94,7 +99,8 @@ def warn(plan: Plan, warnings: Warnings) -> None:
             warnings.add("without-baseline", example)
     if plan.rule is not BaselineRule.NONE:
         warn_of_moves(plan.rows, warnings)
-        _warn_of_earlier(plan.rows, plan.recorded, warnings)
+        if plan.recorded:
+            _warn_of_earlier(plan.rows, plan.recorded, warnings)
 
 
 def _warn_of_earlier(rows: Iterable[Row], recorded: dict[UUID, BaselineSet], warnings: Warnings) -> None:

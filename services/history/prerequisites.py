@@ -25,8 +25,10 @@ Wish = tuple[UUID, Command]
 
 def establishments(plan: Plan, known: Known, result: ImportResult) -> Iterator[Wish]:
     """Establishments join on the day of their first order."""
-    for key, row in _earliest(plan.rows, identity.establishment_id).items():
-        if _is_new(result.establishments, is_known=known.establishment(key) is not None):
+    named = _earliest(plan.rows, identity.establishment_id)
+    joined = known.establishments(named)
+    for key, row in named.items():
+        if _is_new(result.establishments, is_known=joined.get(key) is not None):
             yield (
                 key,
                 JoinEstablishment(
@@ -40,15 +42,19 @@ def establishments(plan: Plan, known: Known, result: ImportResult) -> Iterator[W
 
 def suppliers(plan: Plan, known: Known, result: ImportResult) -> Iterator[Wish]:
     """Suppliers are registered by their name."""
-    for key, row in _earliest(plan.rows, identity.supplier_id).items():
-        if _is_new(result.suppliers, is_known=known.has_supplier(key)):
+    named = _earliest(plan.rows, identity.supplier_id)
+    registered = known.suppliers(named)
+    for key, row in named.items():
+        if _is_new(result.suppliers, is_known=key in registered):
             yield key, RegisterSupplier(supplier_id=key, name=row.supplier)
 
 
 def agreements(plan: Plan, known: Known, result: ImportResult) -> Iterator[Wish]:
     """Agreements are recorded, with the category of their first order."""
-    for key, row in _earliest(plan.rows, identity.agreement_id).items():
-        if _is_new(result.agreements, is_known=known.has_agreement(key)):
+    named = _earliest(plan.rows, identity.agreement_id)
+    recorded = known.agreements(named)
+    for key, row in named.items():
+        if _is_new(result.agreements, is_known=key in recorded):
             yield (
                 key,
                 RecordAgreement(
@@ -88,8 +94,10 @@ def adhesions(plan: Plan, known: Known, result: ImportResult) -> Iterator[Wish]:
 
     An earlier file's adhesion is extended by the days before it, never changed.
     """
-    for (establishment_id, agreement_id), row in _earliest(plan.rows, _adhesion).items():
-        establishment = known.establishment(establishment_id)
+    needed = _earliest(plan.rows, _adhesion)
+    joined = known.establishments({establishment_id for establishment_id, _ in needed})
+    for (establishment_id, agreement_id), row in needed.items():
+        establishment = joined.get(establishment_id)
         days = missing_adhesion(establishment, agreement_id, row.ordered_on)
         if days is None and establishment is not None and not establishment.adhesions.get(agreement_id):
             example = f"row {row.number}: {row.establishment} left on {establishment.left_on}"

@@ -46,10 +46,13 @@ class Row(NamedTuple):
 
 
 class _Field(NamedTuple):
-    key: str
+    name: str
+    """The row's own name of it."""
+    is_optional: bool
     column: str
     """The place of its values, as problems name it."""
     kind: Kind
+    parse: Callable[..., Any]
     texts_of: Callable[[Cells], tuple[str, ...]]
     """The text of the value; for a date the texts to try in order."""
 
@@ -63,9 +66,9 @@ class RowReader:
         place = {name: n for n, name in enumerate(header)}
         by_key = kinds(mapping.numbers)
         self._fields = [
-            _Field(key, f"{origin.described()} ({key})", date_kind(origin), _dates_of(origin, place))
+            _field(key, origin, date_kind(origin), _dates_of(origin, place))
             if isinstance(origin, DateOrigin)
-            else _Field(key, f"{origin.described()} ({key})", by_key[key], _text_of(origin, place))
+            else _field(key, origin, by_key[key], _text_of(origin, place))
             for key, origin in mapping.origins().items()
         ]
 
@@ -75,12 +78,12 @@ class RowReader:
             return [self._wrong_width(raw)]
         values: dict[str, Any] = {"received_on": None, "invoiced_on": None, "invoice_number": None}
         problems = []
-        for key, column, kind, texts_of in self._fields:
+        for name, is_optional, column, kind, parse, texts_of in self._fields:
             texts = texts_of(raw.cells)
-            if key in OPTIONAL and not any(text.strip() for text in texts):
+            if is_optional and not any(text.strip() for text in texts):
                 continue
             try:
-                values[NAMES.get(key, key)] = kind.parse(*texts)
+                values[name] = parse(*texts)
             except Fault as fault:
                 value = shown(", else ".join(texts))
                 problems.append(Problem(self.file, raw.number, column, value, str(fault), kind.rule, kind.remedy))
@@ -101,6 +104,11 @@ class RowReader:
         detail = f"the row has {len(raw.cells)} cells, the header {self.width}"
         rule, remedy = "A row has as many cells as the header", "Look for a cut row, or a delimiter without quotes"
         return Problem(self.file, raw.number, "row", shown(" ".join(raw.cells)), detail, rule, remedy)
+
+
+def _field(key: str, origin: Origin | DateOrigin, kind: Kind, texts_of: Callable[[Cells], tuple[str, ...]]) -> _Field:
+    column = f"{origin.described()} ({key})"
+    return _Field(NAMES.get(key, key), key in OPTIONAL, column, kind, kind.parse, texts_of)
 
 
 def _text_of(origin: Origin, place: dict[str, int]) -> Callable[[Cells], tuple[str]]:

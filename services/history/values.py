@@ -82,6 +82,7 @@ def date_kind(origin: DateOrigin) -> Kind:
     return Kind(rule, "Correct the date, or add its format or a fallback to the mapping", parse)
 
 
+@lru_cache(REMEMBERED)
 def _day(text: str, formats: tuple[str, ...]) -> date | None:
     for pattern in formats:
         try:

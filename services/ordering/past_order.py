@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from uuid import UUID
 
 from events.base import Refusal, Unknown, cents, derived_id
@@ -60,6 +61,7 @@ class OtherCurrency(Refusal):
     remedy = "Correct the currency, or give these lines an order number of their own."
 
 
+@lru_cache(1 << 14)
 def past_order_id(establishment_id: UUID, source: str, number: str) -> UUID:
     """Identity of a past order: establishment, source, order number."""
     return derived_id(establishment_id, f"{len(source)}:{source}:{number}")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -123,6 +124,27 @@ def test_a_dry_run_decides_everything_and_writes_nothing(desk: Desk) -> None:
 
 def scms() -> Path:
     return Path(__file__).parents[2] / "mappings" / "scms.toml"
+
+
+def test_an_import_leaves_nothing_that_only_the_collector_would_free(desk: Desk) -> None:
+    file = lookalike.write(desk.folder / "look.csv")
+    gc.collect()
+    gc.disable()
+    try:
+        desk.run(file=file, mapping=scms())
+        assert gc.collect() < 1_000, "of 1,200 rows and the events of each"
+    finally:
+        gc.enable()
+
+
+def test_the_collector_is_on_again_after_an_import_that_was_stopped(desk: Desk) -> None:
+    def stop(*_: object) -> None:
+        assert not gc.isenabled()
+        raise Killed
+
+    with pytest.raises(Killed):
+        desk.run(row(), progress=stop)
+    assert gc.isenabled()
 
 
 def test_run_again_after_success_an_import_changes_nothing(desk: Desk) -> None:

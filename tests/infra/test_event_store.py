@@ -255,3 +255,21 @@ def test_an_event_without_a_request_is_the_systems(settings: Settings) -> None:
     append(store, OTHER, Remembered())
     event = store.events(OTHER)[0].event
     assert (event.actor, event.event_id.version) == ("system", 4)
+
+
+def test_many_streams_are_read_in_few_questions_and_those_that_are_not_there_are_left_out(
+    each_database: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.streams.AT_ONCE", 3)
+    counting = build(each_database)
+    ids = [UUID(int=n) for n in range(1, 9)]
+    counting.handle_many([Request(Open(counter_id=counter_id), uuid4(), "officer-1") for counter_id in ids[:7]])
+    counting.handle_many([add(n, counter_id) for n, counter_id in enumerate(ids[:5], start=1) for _ in range(2)])
+    store = build(each_database).store
+    expected = {counter_id: store.state(counter_id, evolve) for counter_id in ids[:7]}
+    assert expected[ids[4]] == (10, 3)
+    assert build(each_database).store.states(ids, evolve) == expected
+    firsts = store.firsts(ids)
+    assert firsts.keys() == set(ids[:7])
+    assert all(isinstance(event, Opened) for event in firsts.values())
+    assert (store.states([], evolve), store.firsts([])) == ({}, {})
