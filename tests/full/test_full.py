@@ -4,22 +4,40 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
 
+from infra import auth
 from infra.http import positions_in
 from tests.full.buying import PRICE, Market
 from tests.full.stack import Stack, environment, new_home
+from tests.promtool import Promtool
 
 pytestmark = pytest.mark.full
 ROLES = {"membership", "suppliers", "tendering", "ordering", "finance", "relay", "projector", "reactions", "gateway"}
 SERVERS = {"kafka", "postgres", "clickhouse"}
+OF_LANES = ("groupement_lag_events", "groupement_lag_seconds", "groupement_part_working", "groupement_part_done_total")
+OF_ANSWERS = ("groupement_http_request_duration_seconds_count", "groupement_build_info")
+OF_INSERTS = (
+    "groupement_projector_batch_events_count",
+    "groupement_projector_insert_duration_seconds_count",
+    "groupement_projector_visible_seconds_count",
+)
+SHOWN = {
+    **dict.fromkeys(("membership", "suppliers", "tendering", "ordering"), (*OF_ANSWERS, "groupement_commands_total")),
+    **dict.fromkeys(("finance", "gateway"), OF_ANSWERS),
+    **dict.fromkeys(("relay", "reactions"), OF_LANES),
+    "projector": (*OF_LANES, *OF_INSERTS),
+}
+"""Metrics that each process shows, at the least, once something was bought."""
 
 
 def reconciled(stack: Stack) -> str:
@@ -78,6 +96,51 @@ def test_in_the_end_nobody_is_behind_in_any_lane(market: Market, stack: Stack) -
 
     stack.until(lambda: not behind(), "nobody behind")
     assert {row["context"] for row in stack.read("admin", "/lag")["rows"] if row["reactions"] is None} == {"ordering"}
+
+
+def metrics(stack: Stack, role: str) -> str:
+    return stack.client.get(f"http://127.0.0.1:{stack.part(role)['port']}/metrics").text
+
+
+@pytest.mark.promtool
+@pytest.mark.parametrize("role", sorted(ROLES))
+def test_every_process_shows_metrics_that_prometheus_takes(
+    role: str, market: Market, stack: Stack, run_promtool: Promtool
+) -> None:
+    stack.contains(market.invoiced()["position"])
+    said = metrics(stack, role)
+    checked = run_promtool("check", "metrics", given=said.encode())
+    assert (checked.returncode, checked.stderr) == (0, b"")
+    assert set(SHOWN[role]) - set(re.findall(r"^(\w+)", said, re.MULTILINE)) == set()
+
+
+def test_in_the_end_the_metrics_say_that_no_lane_is_behind_and_every_part_works(market: Market, stack: Stack) -> None:
+    stack.contains(market.invoiced()["position"])
+
+    def is_quiet() -> bool:
+        said = "".join(metrics(stack, role) for role in ("relay", "reactions", "projector"))
+        lags = re.findall(r"^groupement_lag_(?:events|seconds){[^}]*} (\S+)", said, re.MULTILINE)
+        working = re.findall(r"^groupement_part_working{[^}]*} (\S+)", said, re.MULTILINE)
+        return len(lags) > 20 and {float(lag) for lag in lags} == {0} and set(working) == {"1.0"}
+
+    stack.until(is_quiet, "no lane behind, every part at work")
+
+
+def test_one_id_leads_from_the_gateway_to_the_ledger(stack: Stack) -> None:
+    trace = uuid4().hex
+    answer = stack.client.post(
+        f"{stack.url}/api/v1/suppliers",
+        json={"name": "Fournisseur"},
+        headers={
+            "Authorization": f"Bearer {auth.issue(stack.settings(), 'group-buyer', 'buyer-1')}",
+            "Idempotency-Key": str(uuid4()),
+            "traceparent": f"00-{trace}-00f067aa0ba902b7-01",
+        },
+    )
+    assert answer.headers.get_list("Groupement-Trace") == [trace]
+    stack.contains(answer.json()["position"])
+    [caused] = stack.read("auditor", f"/traces/{trace}")["rows"]
+    assert (caused["stream_id"], caused["ledger_rows"]) == (answer.json()["id"], 1)
 
 
 @pytest.mark.parametrize("name", ["ordering", "projector", "reactions", "relay", "kafka", "postgres", "clickhouse"])
