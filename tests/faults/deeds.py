@@ -173,8 +173,10 @@ def _until(happened: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def kinds(*, is_small_disk: bool) -> set[str]:
-    """All that must have happened, or a run proves nothing."""
-    found = {f"{target} killed" for target in TARGETS}
-    found |= {"answer of PostgreSQL cut", "answer of HTTP cut", "data of ClickHouse deleted", "topic deleted"}
-    return found | ({"disk of ClickHouse full"} if is_small_disk else set())
+def never(fired: Counter[str], *, is_small_disk: bool) -> list[str]:
+    """What should have happened and did not: then a run proves nothing."""
+    wanted = {f"{target} killed" for target in TARGETS}
+    wanted |= {"answer of PostgreSQL cut", "answer of HTTP cut", "data of ClickHouse deleted", "topic deleted"}
+    wanted |= {"disk of ClickHouse full"} if is_small_disk else set()
+    hung = [] if any(kind.endswith(" hung") for kind in fired) else ["anything hung"]
+    return sorted(wanted - fired.keys()) + hung
