@@ -57,6 +57,16 @@ class Outcome:
     """`accepted`, `refused`, or unknown."""
     status: int = 0
     tries: int = 0
+    is_doubtful: bool = False
+    """A try had no answer: it may still be on its way when a later one is refused."""
+
+    def hears(self, status: int) -> None:
+        """Whatever comes later, an acceptance was one; a refusal is one where no other try is on its way."""
+        found = verdict(status)
+        self.status = status or self.status
+        self.is_doubtful |= found == "unknown"
+        if found == "accepted" or (found == "refused" and self.answer == "unknown" and not self.is_doubtful):
+            self.answer = found
 
 
 class Journal:
@@ -102,20 +112,17 @@ def read(path: Path) -> tuple[list[Outcome], list[dict[str, Any]]]:
             asked = Asked(**{**said, "facts": tuple(Fact(*fact) for fact in said["facts"])})
             found.setdefault((asked.tenant, asked.key), Outcome(asked)).tries += 1
         elif "hears" in document:
-            outcome = found[document["tenant"], document["hears"]]
-            if document["status"]:
-                outcome.status = document["status"]
-            outcome.answer = verdict(document["status"], outcome.answer)
+            found[document["tenant"], document["hears"]].hears(document["status"])
         else:
             seen.append(document)
     return list(found.values()), seen
 
 
-def verdict(status: int, before: str = "unknown") -> str:
-    """What an answer says. Whatever comes later, an acceptance was one."""
+def verdict(status: int) -> str:
+    """What one answer says; 0 is none. A gateway's and a server's own trouble says nothing."""
     if 200 <= status < 300:
         return "accepted"
-    return "refused" if 400 <= status < 500 and before == "unknown" else before
+    return "refused" if 400 <= status < 500 else "unknown"
 
 
 def sums(outcomes: Iterable[Outcome]) -> dict[Fact, int]:
