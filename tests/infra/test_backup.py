@@ -423,7 +423,7 @@ def test_a_backup_without_a_readable_manifest_is_refused(settings: Settings, kep
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("epoch", str(uuid4())), ("position", 3), ("events", 3), ("hash", "0" * 64), ("sha256", "0" * 64), ("bytes", 1), ("file", "../counting.db"), ("file", "other.db"), ("context", "a/b")],
+    [("epoch", str(UUID(int=7))), ("position", 3), ("events", 3), ("hash", "0" * 64), ("sha256", "0" * 64), ("bytes", 1), ("file", "../counting.db"), ("file", "other.db"), ("context", "a/b")],
 )  # fmt: skip
 def test_a_manifest_that_says_something_else_is_refused(settings: Settings, kept: Path, name: str, value: Any) -> None:
     manifest = json.loads((kept / "manifest.json").read_text())
