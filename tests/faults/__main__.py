@@ -68,6 +68,7 @@ def note(report: Report, hang_seconds: float) -> str:
     rows = {
         "kills": report.kills,
         **dict(sorted(report.fired.items())),
+        **{f"{name} ended by itself": count for name, count in sorted(report.ended_by_itself.items())},
         **dict.fromkeys(report.not_possible, "not possible on this machine"),
         "commands accepted / refused / unknown": f"{verdict.accepted} / {verdict.refused} / {verdict.unknown}",
         "requests sent for them": report.tries,

@@ -48,6 +48,7 @@ class Report:
     rest_seconds: float = 0
     """From the last fault until everything had come everywhere."""
     tries: int = 0
+    ended_by_itself: Counter[str] = field(default_factory=Counter)
 
     @property
     def is_good(self) -> bool:
@@ -65,6 +66,7 @@ class Report:
             if self.verdict.is_clean
             else "NOT CLEAN",
         ]
+        lines += [f"ended by itself: {name}, {count} times" for name, count in self.ended_by_itself.items()]
         lines += [f"void: {kind} never happened" for kind in self.missing]
         lines += [f"not possible on this machine: {kind}" for kind in self.not_possible]
         return "\n".join(lines)
@@ -97,6 +99,7 @@ def run(stack: Stack, folder: Path, kills: int, seed: int, hang_seconds: float, 
             for n, (deed, target) in enumerate(plan(rng, kills, max(1, kills // 50)), 1):
                 say(f"{time.monotonic() - began:6.0f} s  {n}: {deed} {target}")
                 getattr(deeds, deed)(*filter(None, [target]))
+                deeds.look()
                 time.sleep(rng.expovariate(1 / BREATH))
         deeds.mend()
         last = time.monotonic()
@@ -113,6 +116,7 @@ def run(stack: Stack, folder: Path, kills: int, seed: int, hang_seconds: float, 
         time.monotonic() - began,
         time.monotonic() - last,
         sum(outcome.tries for outcome in outcomes),
+        deeds.ended_by_itself,
     )
 
 

@@ -38,6 +38,8 @@ class Deeds:
 
     def __init__(self, stack: Stack, rng: random.Random, hang_seconds: float) -> None:
         self.fired: Counter[str] = Counter()
+        self.ended_by_itself: Counter[str] = Counter()
+        """Processes that somebody had to start again though nobody had ended them."""
         self._stack, self._rng, self._hang_seconds = stack, rng, hang_seconds
         self._starting: dict[str, threading.Thread] = {}
 
@@ -45,10 +47,8 @@ class Deeds:
         """Ends a process and its children at once, and starts it again after a moment."""
         name = self._rng.choice(TARGETS[target])
         self._await(name)
-        process = self._stack.processes[name]
-        if process.pid is not None:
-            process.kill()
-            self.fired[f"{target} killed"] += 1
+        self._stack.processes[name].kill()
+        self.fired[f"{target} killed"] += 1
         self._start(name, self._rng.uniform(0, 1))
 
     def hang(self, target: str) -> None:
@@ -134,34 +134,39 @@ class Deeds:
             return False
         return True
 
-    def mend(self) -> None:
-        """Everything runs again when this returns. Raises NotReady."""
-        for name in list(self._starting):
-            self._await(name)
+    def look(self) -> None:
+        """Starts again whoever ended without being told to, as a supervisor does."""
         for name, process in self._stack.processes.items():
-            if process.pid is None:
+            thread = self._starting.get(name)
+            if process.pid is None and (thread is None or not thread.is_alive()):
+                self.ended_by_itself[name] += 1
                 self._start(name, 0)
-        for name in list(self._starting):
+
+    def mend(self) -> None:
+        """Everything runs again when this returns."""
+        for name in self._stack.processes:
             self._await(name)
-        if down := [name for name, process in self._stack.processes.items() if process.pid is None]:
-            raise NotReady(f"{', '.join(down)} do not start; their logs say why")
 
     def _start(self, name: str, delay: float) -> None:
         def start() -> None:
             time.sleep(delay)
-            for _ in range(5):
-                with suppress(NotReady):
-                    self._stack.processes[name].start()
-                    return
+            with suppress(NotReady):  # whatever it waits for: it is started again when it is needed
+                self._stack.processes[name].start()
 
         thread = threading.Thread(target=start, name=f"start {name}", daemon=True)
         self._starting[name] = thread
         thread.start()
 
     def _await(self, name: str) -> None:
-        thread = self._starting.pop(name, None)
-        if thread is not None:
-            thread.join()
+        """Returns when a process runs that was being started; starts it where it ended meanwhile."""
+        while True:
+            thread = self._starting.pop(name, None)
+            if thread is not None:
+                thread.join()
+            if self._stack.processes[name].pid is not None:
+                return
+            self.ended_by_itself[name] += 1
+            self._start(name, 0)
 
 
 def _until(happened: Callable[[], bool], seconds: float) -> bool:
