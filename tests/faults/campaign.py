@@ -91,8 +91,8 @@ def run(stack: Stack, folder: Path, kills: int, seed: int, hang_seconds: float, 
     rng = random.Random(seed)  # noqa: S311 - the same faults each time
     deeds = Deeds(stack, rng, hang_seconds)
     known = market(seed)
-    with Journal(journal) as written:
-        sender = Sender(over_http(stack.url), written, stack.settings, stop)
+    with Journal(journal) as written, over_http(stack.url) as ask:
+        sender = Sender(ask, written, stack.settings, stop)
         group = Group(sender, known, seed)
         group.open(ESTABLISHMENTS)
         with at_work(sender, group, known, seed, stop):
@@ -103,7 +103,7 @@ def run(stack: Stack, folder: Path, kills: int, seed: int, hang_seconds: float, 
                 time.sleep(rng.expovariate(1 / BREATH))
         deeds.mend()
         last = time.monotonic()
-        settle(Sender(over_http(stack.url), written, stack.settings, threading.Event()), journal, rng)
+        settle(Sender(ask, written, stack.settings, threading.Event()), journal, rng)
     outcomes, seen = read(journal)
     evidence = gather(stack, Evidence(outcomes, seen, {}))
     return Report(

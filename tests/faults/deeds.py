@@ -14,7 +14,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from kafka import KafkaAdminClient
 
 from infra.kafka import opened, topic_of
-from infra.local.process import NotReady
+from infra.local.process import NotReady, PortInUse
 from tests.faults.stack import Stack
 
 TARGETS: Mapping[str, tuple[str, ...]] = {
@@ -150,7 +150,7 @@ class Deeds:
     def _start(self, name: str, delay: float) -> None:
         def start() -> None:
             time.sleep(delay)
-            with suppress(NotReady):  # whatever it waits for: it is started again when it is needed
+            with suppress(NotReady, PortInUse):  # whatever it waits for: it is started again when it is needed
                 self._stack.processes[name].start()
 
         thread = threading.Thread(target=start, name=f"start {name}", daemon=True)
@@ -158,15 +158,14 @@ class Deeds:
         thread.start()
 
     def _await(self, name: str) -> None:
-        """Returns when a process runs that was being started; starts it where it ended meanwhile."""
+        """Returns when a process runs. Whoever ended meanwhile is started again: one may need another to get ready."""
         while True:
-            thread = self._starting.pop(name, None)
+            thread = self._starting.get(name)
             if thread is not None:
                 thread.join()
             if self._stack.processes[name].pid is not None:
                 return
-            self.ended_by_itself[name] += 1
-            self._start(name, 0)
+            self.look()
 
 
 def _until(happened: Callable[[], bool], seconds: float) -> bool:

@@ -9,7 +9,7 @@ import contextlib
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -113,17 +113,20 @@ class Sender:
                 self._journal.sees(name, whose, path)
 
 
-def over_http(base: str) -> Ask:
-    """Asks a server; each thread has its own connection."""
+@contextlib.contextmanager
+def over_http(base: str) -> Iterator[Ask]:
+    """Asks a server; each thread has its own connection, and all are closed in the end."""
     clients = threading.local()
+    with contextlib.ExitStack() as opened:
 
-    def ask(method: str, path: str, body: dict[str, Any], headers: dict[str, str]) -> tuple[int, Any]:
-        if not hasattr(clients, "client"):
-            clients.client = httpx2.Client(base_url=base, timeout=8.0, trust_env=False)
-        answer = clients.client.request(method, path, json=body if method == "POST" else None, headers=headers)
-        return answer.status_code, answer.json()
+        def ask(method: str, path: str, body: dict[str, Any], headers: dict[str, str]) -> tuple[int, Any]:
+            if not hasattr(clients, "client"):
+                client = httpx2.Client(base_url=base, timeout=8.0, trust_env=False)
+                clients.client = opened.enter_context(client)
+            answer = clients.client.request(method, path, json=body if method == "POST" else None, headers=headers)
+            return answer.status_code, answer.json()
 
-    return ask
+        yield ask
 
 
 class Buyer:
