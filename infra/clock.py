@@ -6,10 +6,11 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
+from starlette.requests import Request as HttpRequest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from infra.event_store import utc_now
+from infra.problems import InvalidRequest, response
 
 HEADER = "Groupement-Now"
 _told: ContextVar[datetime | None] = ContextVar("told", default=None)
@@ -29,7 +30,11 @@ class TimeHeader:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on."""
         text = Headers(scope=scope).get(HEADER) if scope["type"] == "http" else None
-        token = _told.set(_instant(text) if text else None)
+        try:
+            token = _told.set(_instant(text) if text else None)
+        except InvalidRequest as refusal:
+            await response(HttpRequest(scope), refusal)(scope, receive, send)
+            return
         try:
             await self._app(scope, receive, send)
         finally:
@@ -42,5 +47,5 @@ def _instant(text: str) -> datetime:
     except ValueError:
         found = None
     if found is None or found.tzinfo is None:
-        raise HTTPException(422, f"{HEADER} is no instant with its zone: {text[:40]}")
+        raise InvalidRequest(f"{HEADER} is no instant with its zone: {text[:40]}", pointer=f"/{HEADER}")
     return found.astimezone(UTC)

@@ -98,11 +98,16 @@ class Process:
             self.kill()
             raise
 
+    def ask(self) -> None:
+        """Asks it to end, and does not wait; may be called while another thread starts it."""
+        if (running := self._running) is not None:
+            running.send_signal(self.goodbye)
+
     def stop(self) -> None:
         """Asks it to end, and kills it where it does not in time."""
         if self._running is None:
             return
-        self._running.send_signal(self.goodbye)
+        self.ask()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._running.wait(self.patience)
         self.kill()

@@ -63,7 +63,6 @@ class Filler:
         finally:
             stop.set()
             thread.join()
-            self._client.close()
 
     def _fill(self) -> None:
         try:
@@ -81,7 +80,7 @@ class Filler:
         translation = Translation(plan)
         total, done, told = length(plan), 0, 0.0
         began = time.monotonic()
-        with ThreadPoolExecutor(WORKERS) as pool:
+        with self._client, ThreadPoolExecutor(WORKERS) as pool:
             for (_, context), steps in groupby(script(plan), key=lambda step: (step.at, step.context)):
                 if self._stop.is_set():
                     raise Stopped
@@ -151,7 +150,7 @@ class Filler:
     def _wait_until_ready(self) -> None:
         while not self._stop.wait(0.5):
             try:
-                if self._client.get(f"{self._url}/ready").status_code == httpx2.codes.OK:
+                if httpx2.get(f"{self._url}/ready", trust_env=False).status_code == httpx2.codes.OK:
                     return
             except httpx2.TransportError:
                 continue
@@ -161,4 +160,5 @@ class Filler:
         """Leaves a mark that everything in this run is generated: pages say so."""
         mark = {"generated": True, "orders": self._orders, "seed": self._seed}
         path = self._settings.home / "full" / "demo.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(dumps(mark), encoding="utf-8")

@@ -37,12 +37,13 @@ class Keeper:
     def stop(self) -> None:
         """Lets the process end, and returns when it has."""
         self._stop.set()
+        was_starting = self.state == "starting"
         self._says("stopping")
-        # Its thread may be waiting for the process to get ready: it notices that it has ended.
-        self.process.stop()
+        if was_starting:
+            self.process.ask()  # its thread waits for it to get ready, and so sees that it has ended
         if self._thread.ident is not None:
             self._thread.join()
-        self.process.stop()  # started at the same moment
+        self.process.stop()
         self._says("stopped")
 
     @property

@@ -1,12 +1,11 @@
-"""The live table of the full run; where nobody looks at a terminal, lines."""
+"""The live table of the full run, and how far everything is behind."""
 
 from __future__ import annotations
 
 import time
-import urllib.error
 import urllib.request
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from json import load
 from typing import Any
 
@@ -46,7 +45,7 @@ class Lags:
             return {}
 
 
-def told(rows: list[Mapping[str, Any]]) -> dict[str, str]:
+def told(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Follower -> events that it has not dealt with, and the age of the oldest."""
     events: dict[str, int] = defaultdict(int)
     seconds: dict[str, float] = defaultdict(float)
@@ -75,8 +74,3 @@ def _age(one: Keeper) -> str:
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}"
-
-
-def lines(write: Callable[[str], None]) -> Callable[[str], None]:
-    """Writes each line with its time."""
-    return lambda line: write(f"{time.strftime('%H:%M:%S')} {line}")
