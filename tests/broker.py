@@ -16,8 +16,18 @@ from infra.kafka import opened
 from infra.local import kafka
 
 
+@pytest.fixture
+def broker(shared_broker: kafka.Kafka) -> kafka.Kafka:
+    """Runs, also where the test before killed it, or let it hang, and failed."""
+    shared_broker.process.resume()
+    if shared_broker.process.pid is None:
+        shared_broker.process.kill()
+        shared_broker.process.start()
+    return shared_broker
+
+
 @pytest.fixture(scope="session")
-def broker() -> Iterator[kafka.Kafka]:
+def shared_broker() -> Iterator[kafka.Kafka]:
     """Whoever kills it starts it again, and uses topics of contexts of its own."""
     folder = Path(tempfile.mkdtemp(prefix="groupement-kafka-"))
     try:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from infra.settings import Settings
-from tests.broker import broker
+from tests.broker import broker, shared_broker
 from tests.postgres import each_database, postgres
 from tests.promtool import run_promtool
 
-__all__ = ["broker", "each_database", "postgres", "run_promtool", "settings"]
+__all__ = ["broker", "each_database", "postgres", "run_promtool", "settings", "shared_broker"]
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def in_thread(store: EventStore, bootstrap: str) -> Iterator[Relay]:
         yield relay
     finally:
         stop.set()
-        thread.join(60)
+        thread.join(120)
         assert not thread.is_alive()
 
 

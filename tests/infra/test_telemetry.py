@@ -111,9 +111,9 @@ def test_a_fault_is_told_once_with_its_place_and_the_trace_that_the_caller_was_g
 
 
 def test_libraries_speak_the_same_form_and_only_when_something_is_wrong(told: io.StringIO) -> None:
-    logging.getLogger("kafka.client").info("connected")
-    logging.getLogger("kafka.client").warning("lost %s", "node 1")
-    assert [(line["logger"], line["event"]) for line in lines(told)] == [("kafka.client", "lost node 1")]
+    logging.getLogger("library.client").info("connected")
+    logging.getLogger("library.client").warning("lost %s", "node 1")
+    assert [(line["logger"], line["event"]) for line in lines(told)] == [("library.client", "lost node 1")]
 
 
 def test_a_person_at_a_terminal_sees_warnings_only(told: io.StringIO) -> None:
