@@ -97,6 +97,8 @@ class Delay:
     def seconds(self, done: int, end: int, now: float) -> float:
         """How long ago the first position after `done` was seen; 0 where there is none. `now` never decreases."""
         ends = self._ends
+        if done >= end:
+            ends.clear()  # an end may have been seen further than it is now: a topic was made anew
         while ends and ends[0][1] <= done:
             ends.popleft()
         if end > done and (not ends or end > ends[-1][1]):

@@ -45,9 +45,9 @@ def reconciled(stack: Stack) -> str:
 
 
 def test_every_process_is_up_with_its_port_and_pid_in_the_note(stack: Stack) -> None:
+    stack.until(lambda: {one["state"] for one in stack.note["processes"]} == {"up"}, "every process up")
     parts = {one["name"]: one for one in stack.note["processes"]}
     assert parts.keys() == ROLES | SERVERS
-    assert {one["state"] for one in parts.values()} == {"up"}
     assert all(Path(f"/proc/{one['pid']}").exists() for one in parts.values())
     for role in ROLES:
         assert stack.client.get(f"http://127.0.0.1:{parts[role]['port']}/health").status_code == 200
