@@ -8,7 +8,6 @@ once more, as it came, for whoever watches topics.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -19,7 +18,7 @@ from pydantic import ConfigDict
 
 from events.base import Event, Instant, Refusal, derived_id
 from infra.event_store import NAMESPACE
-from infra.kafka import Headers, NoSuchTopic, dead_letter_topic_of, opened
+from infra.kafka import Headers, NoSuchTopic, dead_letter_topic_of, let_go, opened
 from infra.log import Entry
 from infra.topic import DELIVERY_MS, PRODUCER
 
@@ -218,5 +217,4 @@ class DeadLetterTopics:
         """Lets go of the broker."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            with suppress(Exception):  # what it could not deliver was raised already
-                producer.close(timeout=5)
+            let_go(producer)

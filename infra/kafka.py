@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
-from kafka.errors import TopicAlreadyExistsError, for_code
+from kafka.errors import KafkaTimeoutError, TopicAlreadyExistsError, for_code
 
 from infra.log import Entry
 
@@ -30,6 +30,7 @@ TOPIC = {
 """Settings of a new topic. Nothing relies on the retention."""
 PATIENCE_MS = 10_000
 """How long one answer of a broker may take."""
+CLOSING_SECONDS = 2
 _HEAD = re.compile(
     rb'\{"event_id":"([0-9a-f-]{36})","recorded_at":"([^"]{10,40})"'
     rb'(?:,"actor":"(?:[^"\\]|\\.)*","trace_id":"([0-9a-f]{32})")?'
@@ -155,6 +156,18 @@ def opened(kind: type[Client], bootstrap: str, **settings: Any) -> Client:
         for one in made:
             one.close()
         raise
+
+
+def let_go(producer: KafkaProducer) -> None:
+    """Closes a producer within seconds; what its broker has not acknowledged by then has failed.
+
+    The library's own `close` waits for that without an end: no batch expires while it waits for a new producer id.
+    """
+    try:
+        producer.close(CLOSING_SECONDS)
+    except KafkaTimeoutError:
+        producer._sender.force_close()  # noqa: SLF001 - `close` comes to it only after its flush, which has just failed
+        producer.close(CLOSING_SECONDS)
 
 
 def partitions(admin: KafkaAdminClient, topics: Sequence[str]) -> dict[str, tuple[UUID, int]]:

@@ -21,6 +21,7 @@ from infra.kafka import (
     check_partitions,
     entry_of,
     headers_of,
+    let_go,
     opened,
     partitions,
     topic_of,
@@ -72,6 +73,9 @@ class Sent(NamedTuple):
 class Topic:
     """The topic of a store's events, with the one producer that writes to it.
 
+    A topic that is made anew under a page on its way begins with that page, for the broker knows topics by their names:
+    its readers see a gap until the relay has filled it again.
+
     Raises NoSuchTopic, OtherPartitions, TailLost and KafkaError, each of which ends its use: open another one.
     """
 
@@ -84,7 +88,8 @@ class Topic:
             self._admin = opening.enter_context(opened(KafkaAdminClient, bootstrap))
             self.identity = self._identity()
             self._ends = self._end_offsets()
-            self._producer = opening.enter_context(closing(opened(KafkaProducer, bootstrap, **PRODUCER)))
+            self._producer = opened(KafkaProducer, bootstrap, **PRODUCER)
+            opening.callback(let_go, self._producer)
             self._open = opening.pop_all()
 
     def close(self) -> None:

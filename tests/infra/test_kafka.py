@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -27,6 +28,7 @@ from infra.kafka import (
     dead_letter_topic_of,
     entry_of,
     headers_of,
+    let_go,
     make_topics,
     opened,
     partitions,
@@ -129,6 +131,23 @@ def test_a_relay_does_not_start_without_the_package_that_computes_them(monkeypat
     monkeypatch.setattr(topic, "find_spec", lambda name: None)
     with pytest.raises(NoChecksums, match="pip install crc32c"):
         Topic("127.0.0.1:1", "counting", 1, EPOCH)
+
+
+def test_a_producer_is_let_go_of_though_its_broker_hangs_with_what_it_was_sent(broker: Kafka) -> None:
+    """The library's own close waits until the broker answers again."""
+    make_topics(broker.bootstrap, {"hanging": 1})
+    producer = opened(KafkaProducer, broker.bootstrap, **PRODUCER)
+    assert producer.partitions_for("hanging-events") == {0}
+    broker.process.pause()
+    try:
+        future = producer.send("hanging-events", b"{}", partition=0)
+        began = time.monotonic()
+        let_go(producer)
+        assert time.monotonic() - began < 10
+    finally:
+        broker.process.resume()
+    assert future.failed()
+    delete(broker, "hanging-events", "hanging-dead-letters")
 
 
 def test_where_nobody_answers_nothing_is_left_behind() -> None:
