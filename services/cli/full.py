@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 import time
@@ -25,6 +24,7 @@ from services.full import show
 from services.full.filler import Filler
 from services.full.plan import ports as ports_from
 from services.full.supervisor import VARIABLES, Supervisor
+from services.processes.work import signalled
 
 LOOK_SECONDS = 2.0
 
@@ -55,7 +55,7 @@ def full(
 
     """
     settings = settings_of(ctx)
-    with _signalled() as stop, ExitStack() as stack:
+    with signalled() as stop, ExitStack() as stack:
         board = Board(settings, port)
         stack.enter_context(board.shown())
         try:
@@ -121,15 +121,3 @@ class Board:
         with self._writing:
             sys.stdout.write(f"{time.strftime('%H:%M:%S')} {text}\n")
             sys.stdout.flush()
-
-
-@contextmanager
-def _signalled() -> Iterator[threading.Event]:
-    """Set by Ctrl-C and SIGTERM: what is being started is waited for, then everything ends in order."""
-    stop = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

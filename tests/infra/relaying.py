@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from infra.event_store import EventStore
 from infra.relay import Relay
 from infra.settings import Settings
 from tests.infra.counting import build
+from tests.processes import running
 
 
 @contextmanager
@@ -32,23 +31,9 @@ def in_thread(store: EventStore, bootstrap: str) -> Iterator[Relay]:
         assert not thread.is_alive()
 
 
-@contextmanager
-def in_process(settings: Settings, bootstrap: str, lanes: int) -> Iterator[subprocess.Popen[Any]]:
+def in_process(settings: Settings, bootstrap: str, lanes: int) -> AbstractContextManager[subprocess.Popen[Any]]:
     """A relay of its own process on the store of the settings, ended at the end."""
-    given = {f"GROUPEMENT_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.infra.relaying", bootstrap, str(lanes)],
-        env={**os.environ, **given},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        _, said = process.communicate()
-        assert "Traceback" not in said, said
+    return running("tests.infra.relaying", settings, bootstrap, str(lanes))
 
 
 def main(bootstrap: str, lanes: int) -> None:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 
@@ -21,6 +20,7 @@ from infra.clickhouse import open_server
 from infra.origin import Origin, Stores
 from infra.settings import Settings
 from projections.kafka_feed import KafkaFeed
+from tests.processes import running
 
 
 class Fed:
@@ -64,27 +64,11 @@ def in_thread(
         fed.end()
 
 
-@contextmanager
-def in_process(settings: Settings, bootstrap: str, contexts: Sequence[str]) -> Iterator[subprocess.Popen[Any]]:
+def in_process(
+    settings: Settings, bootstrap: str, contexts: Sequence[str]
+) -> AbstractContextManager[subprocess.Popen[Any]]:
     """A feed of its own process, killed at the end."""
-    given = {
-        f"GROUPEMENT_{name.upper()}": str(value)
-        for name, value in settings.model_dump().items()
-        if name.startswith(("home", "clickhouse", "lanes"))
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.projections.feeding", bootstrap, *contexts],
-        env={**os.environ, **given},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        _, said = process.communicate()
-        assert "Traceback" not in said, said
+    return running("tests.projections.feeding", settings, bootstrap, *contexts, only=("home", "clickhouse", "lanes"))
 
 
 async def _main(bootstrap: str, contexts: Sequence[str]) -> None:

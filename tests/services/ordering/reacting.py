@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from infra.settings import Settings
 from services.ordering.consumer import Reactions, build
+from tests.processes import running
 
 
 @contextmanager
@@ -34,23 +32,9 @@ def in_thread(settings: Settings, reactions: Reactions | None = None) -> Iterato
         assert running.state == "stopped"
 
 
-@contextmanager
-def in_process(settings: Settings) -> Iterator[subprocess.Popen[Any]]:
+def in_process(settings: Settings) -> AbstractContextManager[subprocess.Popen[Any]]:
     """Reactions of a process of their own, killed at the end."""
-    given = {f"GROUPEMENT_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.services.ordering.reacting"],
-        env={**os.environ, **given},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        _, said = process.communicate()
-        assert "Traceback" not in said, said
+    return running("tests.services.ordering.reacting", settings)
 
 
 if __name__ == "__main__":
