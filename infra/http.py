@@ -1,4 +1,4 @@
-"""What every route has in common: commands that happen once, versions as ETags, cursors, positions to wait for.
+"""What the routes of commands have in common: a command happens once, and a version is an ETag.
 
 A command's route is one line (`Does`): its fields come from the path, from the Idempotency-Key, from the token, and the
 rest from the body. So nobody can name another tenant in a body, and a repeat is the same command.
@@ -6,42 +6,31 @@ rest from the body. So nobody can name another tenant in a body, and a repeat is
 
 from __future__ import annotations
 
-import base64
-import binascii
 import inspect
 import json
 import re
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Annotated, Any, Protocol, TypeVar
-from urllib.parse import urlencode
+from typing import Annotated, Any, Protocol
 from uuid import UUID, uuid5
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, create_model
 from starlette.requests import Request as HttpRequest
 
 from events.base import Command
 from infra.auth import Caller
-from infra.problems import MEDIA_TYPE, NotReached, TokenUnreadable, VersionMissing, trace_id
-from infra.request import Accepted, Outdated, Position, Request
+from infra.positions import POSITION_HEADER, position_token
+from infra.problems import MEDIA_TYPE, VersionMissing, trace_id
+from infra.request import Accepted, Outdated, Request
 from infra.telemetry import announce, counted
-
-POSITION_HEADER = "Groupement-Position"
-WAIT_SECONDS = 5.0
-"""How long a read waits for the position that it asks for."""
-LOOK_SECONDS = 0.05
-"""How often whoever waits looks."""
-PAGE, LARGEST_PAGE = 50, 200
 
 KEY, SCOPE, SUBJECT = "key", "scope", "subject"
 """Where a field of a command comes from when not from the body: a UUID made of the Idempotency-Key, the caller's
 establishment or supplier, the caller. Any other source is the name of a parameter of the path."""
 
-Row = TypeVar("Row")
 REFUSED: dict[int | str, dict[str, Any]] = {
     code: {"description": text, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
     for code, text in {
@@ -209,125 +198,3 @@ def seen_version(if_match: str | None, *, is_needed: bool) -> int | None:
         # A weak or foreign tag never matches (RFC 9110, 13.1.1).
         raise Outdated(f"{if_match} is no version of it")
     return int(found[1])
-
-
-def position_token(positions: Iterable[Position]) -> str:
-    """An opaque text that names positions."""
-    return _opaque(",".join(f"{place.context}:{place.lane}:{place.pos}" for place in positions))
-
-
-def positions_in(token: str) -> tuple[Position, ...]:
-    """The positions of a token. Raises TokenUnreadable."""
-    try:
-        parts = [part.split(":") for part in _clear(token).split(",") if part]
-        return tuple(Position(context, int(lane), int(pos)) for context, lane, pos in parts)
-    except ValueError as error:
-        raise TokenUnreadable("the position token cannot be read", pointer="/at_least") from error
-
-
-@dataclass(frozen=True, slots=True)
-class Behind:
-    """A lane whose projections have not come to where somebody wants them."""
-
-    wanted: Position
-    reached: int
-
-    @property
-    def lag(self) -> int:
-        """The positions that are missing."""
-        return self.wanted.pos - self.reached
-
-
-class Waiting(Protocol):
-    """The projections, as those see them who wait for them."""
-
-    def wait_for(self, wanted: Sequence[Position], seconds: float) -> list[Behind]:
-        """Waits until they have come to these positions; returns the lanes that have not in time."""
-
-
-def waited(behind: Callable[[], list[Behind]], seconds: float) -> list[Behind]:
-    """Asks again and again until nothing is behind, or the time is over; returns what still is."""
-    deadline = time.monotonic() + seconds
-    while (found := behind()) and time.monotonic() < deadline:
-        time.sleep(LOOK_SECONDS)
-    return found
-
-
-def await_positions(request: HttpRequest, token: str | None) -> None:
-    """Waits, for a bounded time, until the projections are where the caller wants them. Raises NotReached."""
-    if token is None:
-        return
-    reading: Waiting = request.app.state.platform.reading
-    if behind := reading.wait_for(positions_in(token), WAIT_SECONDS):
-        raise not_reached("the lists and figures have", behind)
-
-
-def not_reached(who: str, behind: Sequence[Behind]) -> NotReached:
-    """The refusal that says, lane by lane, what is missing."""
-    lanes = {
-        f"{one.wanted.context}:{one.wanted.lane}": f"at {one.reached} of {one.wanted.pos}, {one.lag} missing"
-        for one in behind
-    }
-    told = "; ".join(f"{lane} {text}" for lane, text in lanes.items())
-    message = f"after {WAIT_SECONDS:.0f} s {who} not come to what was asked for: {told}"
-    return NotReached(message, pointer="/at_least", lag=sum(one.lag for one in behind), **lanes)
-
-
-def at_least(
-    request: HttpRequest,
-    at_least: Annotated[str | None, Query(description="A position token: the answer contains what it names.")] = None,
-) -> None:
-    """The parameter `at_least` of a list. Raises NotReached, TokenUnreadable."""
-    await_positions(request, at_least)
-
-
-AT_LEAST = Depends(at_least)
-
-
-def cursor_of(place: str) -> str:
-    """An opaque cursor."""
-    return _opaque(place)
-
-
-def place_of(cursor: str | None) -> str | None:
-    """The place that a cursor names, None without one. Raises TokenUnreadable."""
-    if cursor is None:
-        return None
-    try:
-        return _clear(cursor)
-    except ValueError as error:
-        raise TokenUnreadable("the cursor cannot be read", pointer="/cursor") from error
-
-
-def _opaque(text: str) -> str:
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def _clear(token: str) -> str:
-    try:
-        return base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True).decode()
-    except binascii.Error as error:
-        raise ValueError(token) from error
-
-
-def link_next(request: HttpRequest, response: Response, cursor: str | None) -> None:
-    """Names the next page in a Link header (RFC 8288): the same address with another cursor."""
-    if cursor is not None:
-        others = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
-        response.headers["Link"] = f'<{request.url.path}?{urlencode([*others, ("cursor", cursor)])}>; rel="next"'
-
-
-def page(
-    rows: Sequence[Row], key: Callable[[Row], UUID], cursor: str | None, limit: int
-) -> tuple[list[Row], str | None]:
-    """A page of rows that are all at hand, and the cursor of the next one. Raises TokenUnreadable."""
-    place = place_of(cursor)
-    start = next((n + 1 for n, row in enumerate(rows) if str(key(row)) == place), 0)
-    if place is not None and not start:
-        raise TokenUnreadable("the cursor's row is gone", pointer="/cursor")
-    found = list(rows[start : start + limit])
-    return found, cursor_of(str(key(found[-1]))) if start + limit < len(rows) else None
-
-
-Cursor = Annotated[str | None, Query(description="Where the last page ended: `next` of its answer.")]
-Limit = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="Rows of a page.")]

@@ -14,8 +14,9 @@ from starlette.requests import Request as HttpRequest
 
 from events.base import Value
 from infra.event_store import EventStore, is_internal
-from infra.http import LARGEST_PAGE, PAGE, REFUSED, Cursor, cursor_of, link_next, place_of
+from infra.http import REFUSED
 from infra.log import BeyondTheEnd, Entry, Log, Mark
+from infra.paging import LARGEST_PAGE, PAGE, Cursor, cursor_of, link_next, place_of
 from infra.problems import TokenUnreadable
 from infra.watch import Watch
 from projections.traces.reader import CausedEvent

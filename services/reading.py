@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from infra.clickhouse import Analytics
 from infra.event_store import Position
-from infra.http import LOOK_SECONDS, Behind, waited
+from infra.positions import LOOK_SECONDS, Behind, waited
 from projections.agreements.reader import Agreements
 from projections.establishments.reader import Establishments
 from projections.orders.reader import Orders

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from events.base import Refusal
 from infra import auth
-from infra.http import LARGEST_PAGE, cursor_of
+from infra.paging import LARGEST_PAGE, cursor_of
 from infra.settings import Settings
 from services.finance.query import FigureQuery
 

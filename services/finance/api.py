@@ -11,7 +11,8 @@ from starlette.requests import Request as HttpRequest
 
 from events.base import Unknown, Value
 from infra.auth import Caller
-from infra.http import REFUSED, CallerOf, await_positions
+from infra.http import REFUSED, CallerOf
+from infra.positions import await_positions
 from services.finance.app import Finance
 from services.finance.csv import as_csv
 from services.finance.query import FigureName, FigureQuery

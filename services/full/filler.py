@@ -16,7 +16,7 @@ import httpx2
 
 from infra import auth
 from infra.clock import HEADER as NOW
-from infra.http import POSITION_HEADER, position_token, positions_in
+from infra.positions import POSITION_HEADER, position_token, positions_in
 from infra.request import Position
 from infra.settings import Settings
 from services.demo.plan import build_plan

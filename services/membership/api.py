@@ -9,19 +9,9 @@ from starlette.requests import Request as HttpRequest
 
 from events.base import BusinessDate, Value
 from events.membership import EstablishmentKind
-from infra.http import (
-    AT_LEAST,
-    PAGE,
-    REFUSED,
-    CallerOf,
-    Cursor,
-    Does,
-    Limit,
-    add_commands,
-    etag,
-    link_next,
-    page,
-)
+from infra.http import REFUSED, CallerOf, Does, add_commands, etag
+from infra.paging import PAGE, Cursor, Limit, link_next, page
+from infra.positions import AT_LEAST
 from projections.establishments.reader import AdhesionRow, EstablishmentRow, Establishments
 from services.membership.app import Membership
 from services.membership.commands import EndAdhesion, GrantAdhesion, JoinEstablishment, LeaveEstablishment, OpenSite

@@ -11,26 +11,9 @@ from starlette.requests import Request as HttpRequest
 from events.base import Code, Quantity, SignedAmount, Unknown, Value
 from events.ordering import Line
 from infra.auth import Caller, Role
-from infra.http import (
-    AT_LEAST,
-    PAGE,
-    REFUSED,
-    SCOPE,
-    WAIT_SECONDS,
-    Behind,
-    CallerOf,
-    Cursor,
-    Does,
-    Limit,
-    add_commands,
-    cursor_of,
-    etag,
-    link_next,
-    not_reached,
-    place_of,
-    positions_in,
-    waited,
-)
+from infra.http import REFUSED, SCOPE, CallerOf, Does, add_commands, etag
+from infra.paging import PAGE, Cursor, Limit, cursor_of, link_next, place_of
+from infra.positions import AT_LEAST, WAIT_SECONDS, Behind, not_reached, positions_in, waited
 from projections.orders.reader import OrderRow, Orders
 from services.ordering.app import Ordering
 from services.ordering.commands import (

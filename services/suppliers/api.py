@@ -10,19 +10,9 @@ from starlette.requests import Request as HttpRequest
 from events.base import BusinessDate, Value, paris_day
 from events.suppliers import CsrScores
 from infra.event_store import utc_now
-from infra.http import (
-    AT_LEAST,
-    PAGE,
-    REFUSED,
-    CallerOf,
-    Cursor,
-    Does,
-    Limit,
-    add_commands,
-    etag,
-    link_next,
-    page,
-)
+from infra.http import REFUSED, CallerOf, Does, add_commands, etag
+from infra.paging import PAGE, Cursor, Limit, link_next, page
+from infra.positions import AT_LEAST
 from projections.suppliers.reader import SupplierRow
 from projections.suppliers.reader import Suppliers as SupplierList
 from services.suppliers.app import Suppliers

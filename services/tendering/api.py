@@ -11,19 +11,9 @@ from starlette.requests import Request as HttpRequest
 
 from events.base import Amount, BusinessDate, Currency, Price, Value
 from events.tendering import AgreementRecorded, AgreementSigned
-from infra.http import (
-    AT_LEAST,
-    PAGE,
-    REFUSED,
-    SUBJECT,
-    Cursor,
-    Does,
-    Limit,
-    add_commands,
-    etag,
-    link_next,
-    page,
-)
+from infra.http import REFUSED, SUBJECT, Does, add_commands, etag
+from infra.paging import PAGE, Cursor, Limit, link_next, page
+from infra.positions import AT_LEAST
 from projections.agreements.reader import AgreementRow, Agreements
 from services.tendering.agreement import Agreement
 from services.tendering.app import Tendering

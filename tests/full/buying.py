@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-from infra.http import position_token, positions_in
+from infra.positions import position_token, positions_in
 from tests.full.stack import Stack
 
 TODAY = datetime.now(UTC).date()

@@ -22,7 +22,7 @@ import httpx2
 import pytest
 
 from infra import auth
-from infra.http import positions_in
+from infra.positions import positions_in
 from infra.settings import Settings
 
 ROOT = Path(__file__).parents[2]

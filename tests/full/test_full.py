@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from infra import auth
-from infra.http import positions_in
+from infra.positions import positions_in
 from tests.full.buying import PRICE, Market
 from tests.full.stack import Stack, environment, new_home
 from tests.promtool import Promtool

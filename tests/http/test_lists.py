@@ -9,8 +9,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from infra import http
-from infra.http import cursor_of, position_token, positions_in
+from infra import positions
+from infra.paging import cursor_of
+from infra.positions import position_token, positions_in
 from infra.request import Position, Request
 from services.embedded import Pump
 from services.ordering.commands import WithdrawOrder
@@ -82,7 +83,7 @@ def test_a_list_asked_for_a_position_contains_the_change(world: World) -> None:
 
 
 def test_a_position_that_is_not_reached_says_the_lag(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(positions, "WAIT_SECONDS", 0.2)
     end = world.platform.ordering.store.last_pos()
     token = position_token([Position("ordering", 0, end + 1_000_000)])
     started = time.monotonic()

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from infra.auth import issue
-from infra.http import position_token
+from infra.positions import position_token
 from infra.request import Position
 from infra.settings import Settings
 from services.web import AddressTaken, NotLoopback, check_loopback, listening
