@@ -376,7 +376,6 @@ def test_the_ledger_holds_what_the_model_says_whatever_happens_in_whatever_order
     few = settings(
         max_examples=10,
         stateful_step_count=25,
-        deadline=None,
         phases=(Phase.explicit, Phase.reuse, Phase.generate),
         suppress_health_check=list(HealthCheck),
     )

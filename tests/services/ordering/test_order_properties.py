@@ -425,7 +425,6 @@ def test_whatever_is_asked_of_orders_in_whatever_order_the_model_agrees(
     few = settings(
         max_examples=25,
         stateful_step_count=40,
-        deadline=None,
         phases=(Phase.explicit, Phase.reuse, Phase.generate),
         suppress_health_check=list(HealthCheck),
     )

@@ -191,7 +191,7 @@ def as_of(known: Knowledge, upto: Mapping[Lane, int]) -> Knowledge:
 
 
 @given(st.data())
-@limits(max_examples=30, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@limits(max_examples=30, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 def test_twice_late_in_pieces_and_out_of_order_across_contexts_is_the_same(
     tmp_path_factory: pytest.TempPathFactory, known: Knowledge, data: st.DataObject
 ) -> None:
