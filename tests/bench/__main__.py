@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -19,17 +20,28 @@ Measured = dict[str, Any]
 
 
 def main() -> None:
-    """Runs what is named on the command line, or everything; only a whole run is written down."""
+    """Runs what is named on the command line, or everything; a named part takes the place of its own on the page."""
     chosen = sys.argv[1:] or list(SECTIONS)
-    texts = []
+    texts = {} if chosen == list(SECTIONS) else _kept()
     for name in chosen:
         measure, tell = SECTIONS[name]
         print(f"measuring {name} …", flush=True)  # noqa: T201 - the person waits for it
         text = tell(measure())
         print(text, flush=True)  # noqa: T201
-        texts.append(text)
-    if chosen == list(SECTIONS):
-        PAGE.write_text(_head() + "\n".join(texts), encoding="utf-8")
+        texts[_heading(text)] = f"{text.rstrip()}\n\nMeasured on {datetime.now(UTC):%Y-%m-%d}.\n"
+    PAGE.write_text(_head() + "\n".join(texts.values()), encoding="utf-8")
+
+
+def _kept() -> dict[str, str]:
+    """The parts of the page by their headings."""
+    page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+    parts = [f"## {part.rstrip()}\n" for part in page.split("\n## ")[1:]]
+    return {_heading(part): part for part in parts}
+
+
+def _heading(text: str) -> str:
+    # A heading may name a size; what is before it stays.
+    return re.split(r" over [\d,]+", text.partition("\n")[0])[0]
 
 
 def _head() -> str:
@@ -38,7 +50,7 @@ def _head() -> str:
         "# Benchmarks\n\n"
         "Written by `make bench`. Each ratio is of two things measured in one run on one machine; absolute numbers are\n"
         "of that machine and are there for orientation only. All data here but the SCMS file are generated.\n\n"
-        f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {platform.system()} {platform.machine()}, "
+        f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, "
         f"{os.cpu_count()} cores; {libraries}.\n\n"
     )
 
