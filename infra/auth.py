@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
 from joserfc import jwt
@@ -31,6 +32,8 @@ AUDIENCE = "urn:groupement:api"
 HOUR = 3600
 LONGEST = 31 * 24 * HOUR
 """Seconds that a token lives at most."""
+KEPT = 1_000
+"""Tokens whose signature is not verified again while they are in use."""
 
 
 class NotSignedIn(Refusal):
@@ -148,16 +151,22 @@ class Verifier:
             exp={"essential": True},
             sub={"essential": True},
         )
+        self._read = lru_cache(KEPT)(self._verified)
 
     def identity(self, token: str) -> Identity:
         """The bearer of a token. Raises NotSignedIn, which never says more of the token than what is wrong with it."""
         try:
-            decoded = jwt.decode(token, self._key, algorithms=[ALGORITHM])
-            self._claims.validate(decoded.claims)
-            return Identity.model_validate(decoded.claims)
+            claims, bearer = self._read(token)
+            self._claims.validate(claims)  # each time: a token ends
         except (JoseError, ValueError) as error:
             reason = getattr(error, "error", "") or "unreadable"
             raise NotSignedIn(f"the token is not accepted: {reason}", reason=reason) from error
+        return bearer
+
+    def _verified(self, token: str) -> tuple[dict[str, Any], Identity]:
+        claims = jwt.decode(token, self._key, algorithms=[ALGORITHM]).claims
+        self._claims.validate(claims)
+        return claims, Identity.model_validate(claims)
 
 
 def signing_key(settings: Settings) -> OKPKey:

@@ -6,11 +6,15 @@ rest from the body. So nobody can name another tenant in a body, and a repeat is
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Annotated, Any, Protocol
@@ -22,6 +26,7 @@ from starlette.requests import Request as HttpRequest
 
 from events.base import Command
 from infra.auth import Caller
+from infra.group_commit import MOST
 from infra.positions import POSITION_HEADER, position_token
 from infra.problems import MEDIA_TYPE, VersionMissing, trace_id
 from infra.request import Accepted, Outdated, Request
@@ -30,6 +35,9 @@ from infra.telemetry import announce, counted
 KEY, SCOPE, SUBJECT = "key", "scope", "subject"
 """Where a field of a command comes from when not from the body: a UUID made of the Idempotency-Key, the caller's
 establishment or supplier, the caller. Any other source is the name of a parameter of the path."""
+
+COMMANDS = ThreadPoolExecutor(MOST, "command")
+"""Where commands wait for their commit: so many may share one. FastAPI's own threads are 40, and are for reads."""
 
 REFUSED: dict[int | str, dict[str, Any]] = {
     code: {"description": text, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
@@ -88,7 +96,8 @@ class Done(BaseModel):
     """Give it as `at_least` to a read that must contain this change. Also in the header Groupement-Position."""
 
 
-def caller(request: HttpRequest) -> Caller:
+# Not `def`: it takes nothing to wait for, and a thread for each call would cost more than the rest of it.
+async def caller(request: HttpRequest) -> Caller:
     """Who calls: noted by the access check that stands before every route of the API."""
     found: Caller = request.state.caller
     return found
@@ -133,10 +142,14 @@ def add_commands(
         )
 
 
-def _endpoint(does: Does, service: Callable[[HttpRequest], Service]) -> Callable[..., Done]:
+def _endpoint(does: Does, service: Callable[[HttpRequest], Service]) -> Callable[..., Coroutine[Any, Any, Done]]:
     sources = does.sources()
 
-    def endpoint(request: HttpRequest, response: Response, who: Caller, key: UUID, **asked: Any) -> Done:
+    async def endpoint(**asked: Any) -> Done:
+        work = partial(copy_context().run, run, **asked)
+        return await asyncio.get_running_loop().run_in_executor(COMMANDS, work)
+
+    def run(request: HttpRequest, response: Response, who: Caller, key: UUID, **asked: Any) -> Done:
         version = seen_version(asked["if_match"], is_needed=does.on_seen)
         known = {KEY: uuid5(key, f"{who.scope}:{does.operation}"), SCOPE: who.scope, SUBJECT: who.subject, **asked}
         body = {name: getattr(asked["body"], name) for name in type(asked["body"]).model_fields}

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tests.bench import figures, importing, pipeline, projection, rebuilding, submitting
+from tests.bench import figures, importing, over_http, pipeline, projection, rebuilding, submitting
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 LIBRARIES = ("eventsourcing", "chdb-core", "clickhouse-connect", "kafka-python", "aiokafka", "pydantic")
@@ -146,8 +146,25 @@ def _tell_submitting(found: Measured) -> str:
     )
 
 
+def _tell_http(found: Measured) -> str:
+    rate, answer, group = found["orders_per_second"], found["answer_ms"], found["group"]
+    return (
+        "## Orders over HTTP by many clients against a loop of the library's save, on PostgreSQL\n\n"
+        f"{found['orders']:,} orders of three lines, {found['clients']} clients with a connection each; one process of "
+        "ordering, as `groupement run ordering` starts it, logging as in the full run. Clients, process and PostgreSQL "
+        f"share the cores. Answers: median {answer['median']:.0f} ms, p99 {answer['p99']:.0f} ms; "
+        f"{group['mean']:.0f} orders share a commit on average, {group['largest']} at most. The peer is a loop of "
+        "`Application.save`, without HTTP, on the same server, which has the machine to itself. All durable.\n\n"
+        "| | orders/s | ours is |\n|---|---:|---:|\n"
+        f"| ours, over HTTP | {rate['ours']:,.0f} | |\n"
+        f"| a loop of `Application.save` | {rate['loop']:,.0f} | {found['ratio']:.2f} × |\n\n"
+        + over_http.WHERE_IT_SPENDS
+    )
+
+
 SECTIONS: dict[str, tuple[Callable[[], Measured], Callable[[Measured], str]]] = {
     "submitting": (submitting.measure, _tell_submitting),
+    "http": (over_http.measure, _tell_http),
     "projection": (projection.measure, _tell_projection),
     "pipeline": (pipeline.measure, _tell_pipeline),
     "rebuilding": (rebuilding.measure, _tell_rebuilding),

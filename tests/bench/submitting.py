@@ -12,30 +12,16 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import date
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4, uuid5
 
-from psycopg.conninfo import conninfo_to_dict
+from infra.event_store import Request
+from infra.local.postgres import running
+from services.ordering.app import Ordering
+from tests.bench import market, peer
 
-from events.base import Event
-from events.membership import AdhesionGranted
-from events.ordering import OrderSubmitted
-from events.tendering import AgreementSigned, Lot, PriceListLine
-from infra.event_store import Request, utc_now
-from infra.local.postgres import Postgres, running
-from infra.log import Entry
-from infra.settings import Settings
-from services.ordering.app import Ordering, build
-from services.ordering.commands import OrderedLine, SubmitOrder
-from tests.bench import peer
-
-ROOT = UUID("5c8a1f0e-58f5-4c4f-9d6e-0a1f6f0f2b11")
-ESTABLISHMENTS, AGREEMENTS, ITEMS, LINES = 64, 30, 20, 3
-DAY = date(2022, 3, 1)
 Call = Callable[[], object]
 
 
@@ -46,12 +32,12 @@ def measure(orders: int = 6_400, threads: int = 64, rounds: int = 3) -> dict[str
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         with running(Path(folder) / "postgres") as server:
-            settings = partial(_settings, server, Path(folder), count(1))
+            settings = partial(market.settings, server, Path(folder), count(1))
             for _ in range(rounds):
-                ordering = _ordering(settings())
-                requests, few = _requests(orders), _requests(orders // 8)
+                ordering = market.ordering(settings())
+                requests, few = market.requests(orders), market.requests(orders // 8)
                 found["ours"].append(_rate([partial(_timed, ordering, r, answered) for r in requests], threads))
-                makes = [peer.of(recorded) for recorded in _submitted(ordering)]
+                makes = [peer.of(recorded) for recorded in market.submitted(ordering)]
                 found["ours_one_thread"].append(_rate([partial(ordering.handle, request) for request in few], 1))
                 ordering.store.close()
                 for name, at_once in (("peer_loop", 1), ("peer_threads", threads)):
@@ -99,92 +85,6 @@ def _timed(ordering: Ordering, request: Request[Any], answered: list[float]) -> 
 
 def _save(application: peer.Orders, make: peer.Make) -> None:
     application.save(make())
-
-
-def _submitted(ordering: Ordering) -> list[Any]:
-    found, start = [], 0
-    while page := ordering.store.recorder.select_notifications(start, 5_000, inclusive_of_start=False):
-        start = page[-1].id
-        found += [ordering.store.mapper.to_domain_event(one) for one in page if one.topic == OrderSubmitted.TOPIC]
-    return found
-
-
-def _settings(server: Postgres, home: Path, numbers: count[int]) -> Settings:
-    name = f"bench_{next(numbers)}"
-    with server.connect() as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-    given = conninfo_to_dict(server.dsn)
-    return Settings(
-        home=home,
-        postgres_host=str(given["host"]),
-        postgres_port=int(str(given["port"])),
-        postgres_user=str(given["user"]),
-        postgres_password=str(given["password"]),
-        postgres_dbname=name,
-    )
-
-
-def _ordering(settings: Settings) -> Ordering:
-    """Ordering with signed agreements and the adhesion of every establishment to each."""
-    ordering = build(settings)
-    _note(ordering, "tendering", [_agreement(n) for n in range(AGREEMENTS)])
-    adhesions = [
-        AdhesionGranted(
-            establishment_id=_id("establishment", n), agreement_id=_id("agreement", m), valid_from=DAY, valid_to=None
-        )
-        for n in range(ESTABLISHMENTS)
-        for m in range(AGREEMENTS)
-    ]
-    _note(ordering, "membership", adhesions)
-    return ordering
-
-
-def _note(ordering: Ordering, context: str, facts: Sequence[Event]) -> None:
-    entries = []
-    for n, fact in enumerate(facts):
-        raw = fact.stamped(uuid4(), utc_now(), "bench", "").model_dump_json().encode()
-        entries.append(Entry(0, n + 1, n, uuid4(), 1, fact.TOPIC, utc_now(), raw))
-    ordering.react(context, entries)
-
-
-def _agreement(n: int) -> AgreementSigned:
-    prices = tuple(
-        PriceListLine(item=f"item {k}", label=f"Item {k}", unit="box of 10", base_units="10", unit_price="12.50")
-        for k in range(ITEMS)
-    )
-    lot = Lot(
-        lot_id=_id("lot", n), number="1", title="Lot 1", supplier_id=_id("supplier", n), category="33600000",
-        prices=prices, maximum="900000000",
-    )  # fmt: skip
-    return AgreementSigned(
-        agreement_id=_id("agreement", n), reference=f"A{n}", title=f"Agreement {n}", currency="EUR", signed_on=DAY,
-        valid_from=DAY, valid_to=DAY.replace(year=DAY.year + 3), maximum="900000000", revision_bound="0.10", lots=(lot,),
-    )  # fmt: skip
-
-
-def _requests(orders: int) -> list[Request[Any]]:
-    return [Request(_command(n), uuid4(), "officer-1") for n in range(orders)]
-
-
-def _command(n: int) -> SubmitOrder:
-    agreement = n % AGREEMENTS
-    return SubmitOrder(
-        order_id=uuid4(),
-        establishment_id=_id("establishment", n % ESTABLISHMENTS),
-        agreement_id=_id("agreement", agreement),
-        number=f"PO-{n}",
-        ordered_on=DAY,
-        lines=tuple(
-            OrderedLine(
-                line_id=str(k), lot_id=_id("lot", agreement), item=f"item {(n + k) % ITEMS}", quantity=str(1 + k)
-            )
-            for k in range(LINES)
-        ),
-    )
-
-
-def _id(kind: str, n: int) -> UUID:
-    return uuid5(ROOT, f"{kind}:{n}")
 
 
 if __name__ == "__main__":

@@ -142,6 +142,16 @@ def test_a_token_ends_when_it_says(settings: Settings) -> None:
         Verifier(key, now=lambda: time.time() + 61).identity(token)
 
 
+def test_a_token_that_was_good_is_refused_when_it_has_ended(settings: Settings) -> None:
+    now = [time.time()]
+    verifier = Verifier(signing_key(settings), now=lambda: now[0])
+    token = issue(settings, "finance", "user-1", seconds=60)
+    assert verifier.identity(token)
+    now[0] += 61
+    with pytest.raises(NotSignedIn, match="expired"):
+        verifier.identity(token)
+
+
 @pytest.mark.parametrize(
     ("role", "establishment", "supplier", "seconds"),
     [
