@@ -7,20 +7,21 @@ once more, as it came, for whoever watches topics.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple
 from uuid import UUID
 
-from kafka import KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from pydantic import ConfigDict
 
 from events.base import Event, Instant, Refusal, derived_id
 from infra.event_store import NAMESPACE
 from infra.kafka import Headers, NoSuchTopic, dead_letter_topic_of, let_go, opened
 from infra.log import Entry
-from infra.topic import DELIVERY_MS, PRODUCER
+from infra.topic import DELIVERY_MS, PRODUCER, between
 
 LETTERS = derived_id(NAMESPACE, "dead-letters")
 """The stream of a store that says which letters are open."""
@@ -188,33 +189,63 @@ def headers_of_letter(letter: MessageParked, message: Message, reader: str) -> l
 
 
 class DeadLetterTopics:
-    """Writes messages to the dead-letter topics of their contexts. One thread at a time."""
+    """Writes messages to the dead-letter topics of their contexts, each once. One thread at a time."""
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
         self._producer: Any = None
+        self._consumer: Any = None
+        self._read: dict[TopicPartition, int] = {}
+        self._known: dict[TopicPartition, set[Hashable]] = {}
 
     def put(self, letter: MessageParked, message: Message, reader: str) -> None:
-        """Returns when the broker has the message; one that is put twice lies there twice.
+        """Returns when the broker has the message; one that the same reader has put there already changes nothing.
 
         Raises KafkaError and NoSuchTopic.
         """
-        topic = dead_letter_topic_of(letter.source)
-        if self._producer is None:
-            self._producer = opened(KafkaProducer, self._bootstrap, **{**PRODUCER, "linger_ms": 0})
+        place = TopicPartition(dead_letter_topic_of(letter.source), message.partition)
         headers = headers_of_letter(letter, message, reader)
         try:
-            sent = self._producer.send(topic, message.value, message.key, headers, message.partition)
+            if self._producer is None:
+                self._producer = opened(KafkaProducer, self._bootstrap, **{**PRODUCER, "linger_ms": 0})
+                self._consumer = opened(KafkaConsumer, self._bootstrap, enable_auto_commit=False)
+            if _identity(message.key, message.value, headers) in self._there(place):
+                return
+            sent = self._producer.send(place.topic, message.value, message.key, headers, place.partition)
             sent.get(DELIVERY_MS / 1_000)
         except ValueError as error:
             self.close()
-            raise NoSuchTopic(f"the topic {topic}, partition {message.partition}, is missing: {error}") from error
+            raise NoSuchTopic(f"the topic {place.topic}, partition {place.partition}, is missing: {error}") from error
         except BaseException:
             self.close()
             raise
 
+    def _there(self, place: TopicPartition) -> Collection[Hashable]:
+        """The letters of a partition. What is new since the last look is read: others put letters there too."""
+        if not self._consumer.partitions_for_topic(place.topic):
+            raise NoSuchTopic(f"the topic {place.topic} is missing: run `groupement migrate`")
+        self._consumer.assign([place])
+        known, start = self._known.get(place, set()), self._read.get(place, 0)
+        first, end = self._consumer.beginning_offsets([place])[place], self._consumer.end_offsets([place])[place]
+        if end < start:  # it was made anew
+            known, start = set(), 0
+        for found in between(self._consumer, place, max(start, first), end):
+            known.add(_identity(found.key, found.value, found.headers))
+        self._known[place], self._read[place] = known, end
+        return known
+
     def close(self) -> None:
         """Lets go of the broker."""
         producer, self._producer = self._producer, None
+        consumer, self._consumer = self._consumer, None
         if producer is not None:
             let_go(producer)
+        if consumer is not None:
+            consumer.close()
+
+
+def _identity(key: bytes | None, value: bytes | None, headers: Headers) -> Hashable:
+    """What makes a letter the same one: who read it, where it lay, and what it was; a topic may be made anew."""
+    said = dict(headers)
+    where = tuple(said.get(PREFIX + name) for name in ("reader", "topic", "partition", "offset"))
+    return where, key, None if value is None else sha256(value).digest()

@@ -132,7 +132,7 @@ class Topic:
             start, end = consumer.beginning_offsets([place])[place], consumer.end_offsets([place])[place]
             while start < end:
                 middle = max(start, end - BACK)
-                for message in reversed(_between(consumer, place, middle, end)):
+                for message in reversed(between(consumer, place, middle, end)):
                     sent = self._sent(message)
                     if sent is not None:
                         yield sent
@@ -161,7 +161,7 @@ class Topic:
             self._note_end(message.partition, message.offset, message.offset + 1)
 
 
-def _between(consumer: KafkaConsumer, place: TopicPartition, start: int, end: int) -> list[Any]:
+def between(consumer: KafkaConsumer, place: TopicPartition, start: int, end: int) -> list[Any]:
     """The messages of a partition between two offsets. Raises KafkaTimeoutError where the broker gives none."""
     consumer.seek(place, start)
     found: list[Any] = []

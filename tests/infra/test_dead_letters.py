@@ -180,5 +180,27 @@ def test_a_broker_that_is_away_is_said_and_found_again(topics: DeadLetterTopics,
     with pytest.raises(KafkaError):
         topics.put(one, message(), "reading")
     broker.process.start()
-    topics.put(one, message(), "reading")
+    other = message()._replace(offset=8)
+    topics.put(foreign("counting", other, "none"), other, "reading")
     assert len(messages(broker, topic)[1]) == 2
+
+
+@pytest.mark.full
+def test_the_same_letter_lies_there_once_whoever_puts_it_again(
+    broker: Kafka, topic: str, topics: DeadLetterTopics
+) -> None:
+    came = message()
+    one = foreign("counting", came, "none")
+    others = [came._replace(offset=8), came._replace(partition=0), came._replace(value=b"made anew"), came]
+    readers = ["reading", "reading", "reading", "another"]
+
+    def put_all(through: DeadLetterTopics) -> None:
+        through.put(one, came, "reading")
+        for other, reader in zip(others, readers, strict=True):
+            through.put(foreign("counting", other, "none"), other, reader)
+
+    put_all(topics)
+    put_all(topics)
+    with closing(DeadLetterTopics(broker.bootstrap)) as restarted:
+        put_all(restarted)
+    assert {lane: len(found) for lane, found in messages(broker, topic).items()} == {0: 1, 1: 4}
