@@ -55,6 +55,11 @@ class Intake:
         """Whether a step's worth is queued."""
         return len(self._queue) >= STEP_EVENTS or self._bytes >= STEP_BYTES
 
+    @property
+    def reached(self) -> dict[int, int]:
+        """How far each lane has come, with what is queued."""
+        return {lane: mark.pos for lane, mark in self._marks.items()}
+
     def __len__(self) -> int:
         return len(self._queue)
 
@@ -105,3 +110,8 @@ class Intake:
         """Takes out what is queued."""
         queue, self._queue, self._bytes = self._queue, [], 0
         return queue
+
+
+def is_behind(stands: Mapping[int, int], ends: Mapping[int, int]) -> bool:
+    """Whether any lane stands before where it ends."""
+    return any(stands.get(lane, 0) < end for lane, end in ends.items())

@@ -24,11 +24,11 @@ from infra.kafka import NoSuchTopic, UnreadableMessage, entry_of, topic_of
 from infra.log import Entry
 from infra.metrics import shown
 from infra.origin import ORIGIN_IS_AWAY, Origin
-from projections.intake import Gap, Intake
+from projections.intake import Gap, Intake, is_behind
 from projections.partitions import BROKER_IS_AWAY, GROUP, Partitions
 from projections.patient import PatientProjector
 from projections.projected import Lane
-from projections.projector import ChainBroken, Projector
+from projections.projector import TABLES, ChainBroken, Projector, rows_sql
 
 FLUSH_SECONDS = 0.1
 """A step begins when the one before has ended, and not sooner than this after it began: so many parts a second."""
@@ -36,6 +36,8 @@ DERIVE_SECONDS = 0.2
 """The same for the derived tables: their statements take some 0.1 s of a core before they look at the first event."""
 LOOK_SECONDS = 1.0
 """How often the broker is asked for the ends of the partitions, and what waits tries again."""
+DATA_SECONDS = 2.0
+"""How often the data are looked at while nothing arrives: somebody may have deleted them."""
 ASK_SECONDS = 10.0
 """How long the relay may take to send again before it is asked once more."""
 log = logging.getLogger(__name__)
@@ -148,6 +150,7 @@ class KafkaFeed:
     async def _append(self, context: str) -> None:
         """Appends what has arrived to the raw log, again and again."""
         intake, arrived = self.intakes[context], self._arrived[context]
+        looked_at = time.monotonic()
         while True:
             await arrived.wait()
             arrived.clear()
@@ -159,6 +162,9 @@ class KafkaFeed:
             await self._write(intake)
             for gap in list(intake.gaps.values()):
                 await self._mend(intake, gap)
+            if intake.is_ready and not intake and began - looked_at >= DATA_SECONDS:
+                looked_at = began
+                await self._compare(intake)
             if not intake.is_full:
                 await asyncio.sleep(FLUSH_SECONDS - (time.monotonic() - began))
 
@@ -196,15 +202,33 @@ class KafkaFeed:
                 await self.projector.use(intake.context, lambda projector: _appended(projector, intake, entries))
             except ChainBroken as error:
                 # Every entry followed on the one before it: the data are no longer where they were.
-                log.warning("the raw log is not where it was: %s", error)
-                intake.stop()
-                await self._partitions.rewind(self._partitions.held(intake.context))
+                await self._read_again(intake, str(error))
                 return
             self.events += len(entries)
             self._oldest.setdefault(intake.context, entries[0].recorded_at)
             self.steps += 1
             self._appended[intake.context].set()
         await self._partitions.written(hints)
+
+    async def _compare(self, intake: Intake) -> None:
+        """What was taken and written must be in the data, and the derived tables must be where the raw log is."""
+        context, ends = intake.context, intake.reached
+        tables = ["raw_log", *(table for table in TABLES if rows_sql(table, context) is not None)]
+
+        def find(projector: Projector) -> list[dict[int, int]]:
+            return [projector.reached(table, context) for table in tables]
+
+        stands, *derived = await self.projector.use(context, find)
+        if is_behind(stands, ends):
+            await self._read_again(intake, f"{context} has come to {ends}, the data say {stands}")
+        elif any(is_behind(table, stands) for table in derived):
+            self._appended[context].set()
+
+    async def _read_again(self, intake: Intake, reason: str) -> None:
+        """Somebody deleted the data: everything is read again that the topic holds."""
+        log.warning("the raw log is not where it was: %s", reason)
+        intake.stop()
+        await self._partitions.rewind(self._partitions.held(intake.context))
 
     async def _mend(self, intake: Intake, gap: Gap) -> None:
         """A lane misses an event: its partition is read again once, then the relay is asked to send again."""

@@ -356,6 +356,46 @@ def test_an_engine_that_comes_back_without_its_data_is_filled_again(world: World
         says(fed, "projecting")
 
 
+@pytest.mark.parametrize("tables", [("raw_log", "epochs", *(f"{table}_g1" for table in TABLES)), ("ledger_g1",)])
+def test_deleted_data_are_noticed_though_nothing_arrives(world: World, tables: Sequence[str]) -> None:
+    put(world.store, *orders(20))
+    world.send(*world.published())
+    with world.fed(asked := Asked(world.store)) as fed:
+        world.assert_equal()
+        for table in tables:
+            world.analytics.command(f"drop table {table} sync")
+        world.assert_equal(20)
+        says(fed, "projecting")
+    assert asked.again == []
+
+
+def test_an_idle_engine_that_comes_back_without_its_data_is_filled_again(world: World) -> None:
+    put(world.store, *orders(20))
+    world.send(*world.published())
+    with world.fed() as fed:
+        world.assert_equal()
+        world.server.process.kill()
+        shutil.rmtree(world.server.process.folder / "data")
+        world.server.process.start()
+        world.assert_equal(20)
+        says(fed, "projecting")
+
+
+def test_what_is_read_again_is_parked_once(world: World) -> None:
+    with closing(opened(KafkaProducer, world.broker.bootstrap)) as producer:
+        producer.send(topic_of(CONTEXT), b"{}", b"who?", [("pos", b"one")], 2)
+        producer.flush()
+    put(world.store, *orders(10))
+    world.send(*world.published())
+    with world.fed() as fed:
+        world.assert_equal()
+        world.analytics.command("truncate table raw_log")
+        until(lambda: fed.feed.events == 2 * len(world.published()))
+    with world.fed():
+        world.assert_equal()
+    assert len(messages(world.broker, dead_letter_topic_of(CONTEXT))[2]) == 1
+
+
 def test_while_the_broker_is_away_it_waits_and_says_so(world: World) -> None:
     with relaying(world.store, world.broker.bootstrap), world.fed() as fed:
         put(world.store, *orders(20))

@@ -12,9 +12,9 @@ from uuid import UUID
 from infra.dead_letters import Message, MessageParked
 from infra.kafka import headers_of, topic_of
 from infra.log import Entry, Mark
-from projections.intake import Gap
+from projections.intake import Gap, is_behind
 from projections.intake import Intake as Queue
-from projections.projector import ChainBroken, Projector
+from projections.projector import TABLES, ChainBroken, Projector, rows_sql
 from services.ordering.app import Ordering
 from services.ordering.intake import Intake, Rewind, TryAgain
 from tests.simulation.clockwork import Clockwork
@@ -88,6 +88,8 @@ class Projecting(Follower):
         self._write()
         for gap in list(self._queue.gaps.values()):
             self._mend(gap)
+        if before == self.offsets:
+            self._compare()
         return before != self.offsets
 
     def _write(self) -> None:
@@ -97,12 +99,24 @@ class Projecting(Follower):
                 self._projector.append(self.database.context, entries)
             except ChainBroken:
                 # Every entry followed on the one before it: the data are no longer where they were.
-                self.begin()
-                self.offsets = dict.fromkeys(self.offsets, 0)
+                self._read_again()
                 return
             self._projector.derive(self.database.context)
         for lane, offset in hints.items():
             self.acknowledge(lane, offset)
+
+    def _compare(self) -> None:
+        context = self.database.context
+        tables = ["raw_log", *(table for table in TABLES if rows_sql(table, context) is not None)]
+        stands, *derived = (self._projector.reached(name, context) for name in tables)
+        if is_behind(stands, self._queue.reached):
+            self._read_again()
+        elif any(is_behind(table, stands) for table in derived):
+            self._projector.derive(context)
+
+    def _read_again(self) -> None:
+        self.begin()
+        self.offsets = dict.fromkeys(self.offsets, 0)
 
     def _mend(self, gap: Gap) -> None:
         if not gap.is_met or (gap.is_rewound and self.clockwork.now - gap.asked_at < PATIENCE):

@@ -17,7 +17,7 @@ from tests.simulation.world import LANES, World
 
 TROUBLE_SECONDS = 20.0
 QUIET_SECONDS = 400.0
-OPERATIONS, LAST_OPERATIONS = 30, 60
+OPERATIONS = 30
 Plant = Callable[[World], AbstractContextManager[None]]
 
 
@@ -78,7 +78,6 @@ def live(world: World, trouble: Trouble, seconds: float, operations: int) -> Non
     clockwork.start("trouble", partial(trouble.work, seconds))
     clockwork.run(lambda: trouble.is_over, 10 * seconds)
     clockwork.tell("quiet")
-    clockwork.start("last buyers", partial(buy_everywhere, world))
     try:
         clockwork.run(every_second(world, lambda: not left(world)), QUIET_SECONDS)
     except NeverRests as never:
@@ -98,17 +97,6 @@ def every_second(world: World, ask: Callable[[], bool]) -> Callable[[], bool]:
         return ask()
 
     return asked
-
-
-def buy_everywhere(world: World) -> None:
-    """Until every lane has an event that nothing disturbs: who lost its data sees by the next one that they are gone."""
-    ends = {context: database.truth.last_pos() for context, database in world.databases.items()}
-    for _ in range(LAST_OPERATIONS):
-        lanes = [(lane, ends[context]) for context in LANES for lane in published(world, context).values()]
-        if all(lane and lane[-1].pos > end for lane, end in lanes):
-            return
-        world.clockwork.pause(0.5)
-        world.waiting.append(world.desk.next())
 
 
 def buy(world: World, operations: int, every: float) -> None:
