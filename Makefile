@@ -58,7 +58,7 @@ contracts: install-dev ## generate contracts/ from the events and the API; refus
 # A container's process is not the owner of a file that is mounted into it; nobody else on this machine may enter the folder.
 secrets: ## passwords for the containers in secrets/, those that are missing
 	@mkdir -p -m 0700 secrets
-	@for name in postgres_password clickhouse_projector_password clickhouse_finance_password grafana_admin_password; do \
+	@for name in postgres_password postgres_finance_password clickhouse_projector_password clickhouse_finance_password grafana_admin_password; do \
 		test -s secrets/$$name || $(PYTHON) -c 'import secrets; print(secrets.token_hex(24), end="")' > secrets/$$name; \
 		chmod 0644 secrets/$$name; done
 

@@ -15,7 +15,7 @@ import psycopg
 from psycopg.sql import SQL, Identifier
 
 from events.base import Refusal
-from infra import pgtools
+from infra import pgtools, reader
 from infra.manifest import Backup, StoreCopy, engine_of
 from infra.settings import Settings
 from infra.stored import conninfo
@@ -121,6 +121,7 @@ class _Databases:
         self._prepared[store.context] = new
         pgtools.run("pg_restore", new, "--exit-on-error", "--no-owner", "--no-privileges", str(path))
         path.unlink()
+        reader.allow(new)  # the copy has no privileges in it
         return new
 
     def exchange(self) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from platformdirs import user_data_path
 from pydantic import Field
@@ -12,6 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SECRETS = Path("/run/secrets")
 """Where containers find secrets: the file `groupement_postgres_password` holds what the variable of that name would."""
+READER: Final = "finance"
+"""The user of ClickHouse and of PostgreSQL who reads what answers questions, and may do nothing else."""
 
 
 class Settings(BaseSettings):
@@ -27,7 +29,10 @@ class Settings(BaseSettings):
     """Where set, stores live in PostgreSQL, one database for each context."""
     postgres_port: int = 5432
     postgres_user: str = "groupement"
+    """`finance`, who may only read, for the process of that name; all others write."""
     postgres_password: str = Field("", repr=False)
+    postgres_finance_password: str = Field("", repr=False)
+    """What `migrate` gives to the user `finance`, whom it makes; where empty, it makes none."""
     postgres_dbname: str = "{context}"
     clickhouse_host: str = ""
     """Where set, figures live in a ClickHouse server, else in the embedded engine."""
@@ -66,6 +71,7 @@ class Settings(BaseSettings):
                 "POSTGRES_PASSWORD": self.postgres_password,
                 "POSTGRES_LOCK_TIMEOUT": "5",
                 "POSTGRES_CONNECT_TIMEOUT": "5",
+                "CREATE_TABLE": "no" if self.postgres_user == READER else "yes",
             }
         folder = self.home / "stores"
         folder.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 
 from events.base import Refusal
+from infra import reader
 from infra.clickhouse import Analytics, open_server
 from infra.event_store import EventStore
 from infra.kafka import make_topics
@@ -19,12 +20,11 @@ from infra.schema import (
     note_store_version,
     store_version,
 )
-from infra.settings import Settings
+from infra.settings import READER, Settings
 from projections.projector import TABLES, Projector
 from services.embedded import open_contexts
 
 CONTEXTS = ("membership", "suppliers", "tendering", "ordering")
-READER = "finance"
 READABLE = (
     *TABLES,
     "establishments",
@@ -49,11 +49,14 @@ class GrantsMissing(Refusal):
 def migrate(settings: Settings) -> Iterator[str]:
     """Makes what is missing, and says what it did, line by line.
 
-    Looks at everything before it changes anything. Raises NewerSchema, MayNotCreate, OtherPartitions, GrantsMissing.
+    Looks at everything before it changes anything. Raises NewerSchema, MayNotCreate, NotOnlyReading, OtherPartitions,
+    GrantsMissing.
     """
     with ExitStack() as stack:
         analytics = stack.enter_context(closing(open_server(settings))) if settings.clickhouse_host else None
         found = _look(settings, analytics)
+        if settings.postgres_host and settings.postgres_finance_password:
+            reader.make(settings)
         for context, version in found.items():
             if version is None:
                 create_database(settings, context)
@@ -61,6 +64,7 @@ def migrate(settings: Settings) -> Iterator[str]:
         for store in stores:
             stack.callback(store.close)
             yield _noted(settings, store, is_new=found.get(store.context) in (None, 0))
+        yield from _readable(settings)
         yield from _topics(settings, stores)
         if analytics is not None:
             yield from _tables(analytics)
@@ -83,6 +87,15 @@ def _noted(settings: Settings, store: EventStore, *, is_new: bool) -> str:
         note_store_version(settings, store.context)
     where = f"PostgreSQL, {'made' if is_new else 'as it was'}" if settings.postgres_host else "SQLite"
     return f"store {store.context}: {where}, lanes {store.lanes}, epoch {store.epoch}"
+
+
+def _readable(settings: Settings) -> Iterator[str]:
+    """Of the tables that are there now, and of those that come."""
+    if not settings.postgres_host:
+        return
+    allowed = [reader.allow(settings.store_environment(context)) for context in CONTEXTS]
+    if all(allowed):
+        yield f"PostgreSQL: user {READER} may read the stores, and nothing else"
 
 
 def _topics(settings: Settings, stores: Sequence[EventStore]) -> Iterator[str]:

@@ -9,7 +9,7 @@ import secrets
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ class Postgres:
     dsn: str
     process: Process | None
     """None where GROUPEMENT_PG_DSN names the server: it is not ours to end."""
+    finance_password: str = field(default_factory=secrets.token_urlsafe, repr=False)
+    """For the user who may only read, whom `groupement migrate` makes: another one for each start."""
 
     def connect(self, database: str = "postgres") -> psycopg.Connection[Any]:
         """A connection in autocommit."""

@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from events.base import Refusal
 from infra.local import clickhouse, kafka, postgres
 from infra.local.process import free_port, is_free
-from infra.settings import Settings
+from infra.settings import READER, Settings
 from services.processes import Role
 
 LANES = 8
@@ -64,22 +64,27 @@ def environment(
 ) -> dict[str, str]:
     """The settings of a process, as environment variables."""
     database = conninfo_to_dict(servers.postgres.dsn)
-    writes = name in (Role.PROJECTOR, "migrate")
+    writes_figures = name in (Role.PROJECTOR, "migrate")
+    user = (database["user"], database.get("password", ""))
+    if name == Role.FINANCE:
+        user = (READER, servers.postgres.finance_password)
     found = {
         "home": settings.home,
         "postgres_host": database["host"],
         "postgres_port": database.get("port", 5432),
-        "postgres_user": database["user"],
-        "postgres_password": database.get("password", ""),
+        "postgres_user": user[0],
+        "postgres_password": user[1],
         "kafka_bootstrap": servers.kafka.bootstrap,
         "lanes": LANES,
-        **servers.clickhouse.settings("projector" if writes else "finance"),
+        **servers.clickhouse.settings("projector" if writes_figures else READER),
         "metrics_port": ports.get(name, 0),
         "log_format": "json",
     }
     if name == Role.GATEWAY:
         upstreams = {role.value: f"http://127.0.0.1:{ports[role]}" for role in Role if role is not Role.GATEWAY}
         found["upstreams"] = json.dumps(upstreams)
+    if name == "migrate":
+        found["postgres_finance_password"] = servers.postgres.finance_password
     if is_demo:
         found["clock_header"] = "true"
     return {f"GROUPEMENT_{key.upper()}": str(value) for key, value in found.items()}

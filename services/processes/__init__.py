@@ -9,6 +9,8 @@ from enum import StrEnum
 from importlib import import_module
 from typing import Protocol, cast
 
+from psycopg.errors import InsufficientPrivilege
+
 from infra import schema, telemetry
 from infra.settings import Settings
 
@@ -41,7 +43,14 @@ def run(role: Role, settings: Settings, host: str, port: int) -> None:
     telemetry.configure(settings.log_format, role.value)
     if settings.postgres_host and role is not Role.GATEWAY:
         for context in (role.value,) if role.value in CONTEXTS else CONTEXTS:
-            schema.check(f"the {context} store", schema.store_version(settings, context), schema.STORE_VERSION)
+            schema.check(f"the {context} store", _version(settings, context), schema.STORE_VERSION)
     # Only what the process is made of is loaded: it starts in half the time.
     module = cast("Runs", import_module(f"{__name__}.{role.value}"))
     module.run(settings, host, port or settings.metrics_port)
+
+
+def _version(settings: Settings, context: str) -> int | None:
+    try:
+        return schema.store_version(settings, context)
+    except InsufficientPrivilege as error:
+        raise schema.NotMigrated(f"user {settings.postgres_user} may not read the {context} store") from error

@@ -248,6 +248,19 @@ def test_a_newer_schema_is_refused_by_migrate_and_by_the_process(stack: Stack) -
             database.execute("delete from groupement_schema where version = 99")
 
 
+def test_finance_is_in_the_stores_as_a_user_who_may_only_read(stack: Stack) -> None:
+    given = stack.variables
+    dsn = {
+        "host": given["GROUPEMENT_POSTGRES_HOST"], "port": given["GROUPEMENT_POSTGRES_PORT"], "dbname": "ordering",
+        "user": given["GROUPEMENT_POSTGRES_USER"], "password": given["GROUPEMENT_POSTGRES_PASSWORD"],
+    }  # fmt: skip
+    assert reconciled(stack) == "0.00"
+    with psycopg.connect(**dsn) as database:  # type: ignore[arg-type]
+        users = database.execute("select distinct datname, usename from pg_stat_activity where usename = 'finance'")
+        contexts = ("membership", "suppliers", "tendering", "ordering")
+        assert set(users.fetchall()) == {(name, "finance") for name in contexts}
+
+
 def test_a_second_full_run_on_the_same_home_is_refused(stack: Stack) -> None:
     second = stack.command("--home", str(stack.home), "full", "--port", "0")
     assert second.returncode == 1

@@ -16,7 +16,7 @@ import pytest
 from ruamel.yaml import YAML
 from typer.main import get_command
 
-from infra.settings import Settings
+from infra.settings import READER, Settings
 from services.cli.options import app
 from services.gateway import table
 from services.processes import Role
@@ -92,7 +92,6 @@ def test_a_process_knows_the_servers_by_their_names_and_ports(
     assert kafka["KAFKA_ADVERTISED_LISTENERS"] == f"PLAINTEXT://{settings.kafka_bootstrap}"
     assert kafka["KAFKA_LISTENERS"].split(",")[0] == f"PLAINTEXT://:{settings.kafka_bootstrap.split(':')[1]}"
     assert (settings.postgres_host, settings.postgres_port) == ("postgres", 5432)
-    assert settings.postgres_user == SERVICES["postgres"]["environment"]["POSTGRES_USER"]
     assert (settings.clickhouse_host, settings.clickhouse_port) == ("clickhouse", 8123)
     server = (ROOT / "infra" / "docker" / "clickhouse.xml").read_text(encoding="utf-8")
     assert f"<default_database>{settings.clickhouse_database}</default_database>" in server
@@ -109,6 +108,19 @@ def test_only_who_writes_figures_may_write_them(name: str, tmp_path: Path, monke
         assert settings.clickhouse_password == f"password of clickhouse_{settings.clickhouse_user}_password"
     else:
         assert name in ("relay", "reactions", "gateway")
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_finance_reads_the_stores_as_a_user_whom_migrate_makes(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(OURS[name], tmp_path, monkeypatch)
+    owner = SERVICES["postgres"]["environment"]["POSTGRES_USER"]
+    assert settings.postgres_user == (READER if name == "finance" else owner)
+    secret = "postgres_finance_password" if name == "finance" else "postgres_password"
+    assert settings.postgres_password == ("" if name == "gateway" else f"password of {secret}")
+    made = "password of postgres_finance_password" if name == "migrate" else ""
+    assert settings.postgres_finance_password == made
 
 
 def test_the_users_of_clickhouse_are_those_of_tests_and_of_the_full_run() -> None:

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import pytest
 
+from infra.local.postgres import Postgres
 from infra.settings import Settings
 from services.full import plan
 from services.full.plan import OFFSETS, STOPPING, PortsInUse, Servers, environment, folders, ports
@@ -30,7 +31,7 @@ def servers() -> Servers:
 
     found: Any = SimpleNamespace(
         kafka=SimpleNamespace(bootstrap="127.0.0.1:8010"),
-        postgres=SimpleNamespace(dsn="postgresql://groupement:s3cret@127.0.0.1:8011/postgres"),
+        postgres=Postgres("postgresql://groupement:s3cret@127.0.0.1:8011/postgres", None, "0nly"),
         clickhouse=SimpleNamespace(settings=of),
     )
     return cast("Servers", found)
@@ -64,6 +65,16 @@ def test_only_the_projector_may_write_figures(role: Role, tmp_path: Path, monkey
     assert found.clickhouse_user == ("projector" if role is Role.PROJECTOR else "finance")
     assert found.lanes == plan.LANES
     assert not found.clock_header
+
+
+@pytest.mark.parametrize("name", [*Role, "migrate", "commands"])
+def test_only_finance_has_the_login_that_may_not_write_stores_and_migrate_makes_it(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = settings_of(name, tmp_path, monkeypatch)
+    user = ("finance", "0nly") if name == "finance" else ("groupement", "s3cret")
+    assert (found.postgres_user, found.postgres_password) == user
+    assert found.postgres_finance_password == ("0nly" if name == "migrate" else "")
 
 
 def test_a_process_finds_the_servers_by_its_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
