@@ -81,17 +81,22 @@ def _tell_pipeline(found: Measured) -> str:
 
 def _tell_rebuilding(found: Measured) -> str:
     rows = "\n".join(
-        f"| {size['events']:,} | {size['project_seconds']:.1f} | {size['rebuild_seconds']:.1f} | "
+        f"| {size['events']:,} | {_seconds(size['project_seconds'])} | {size['rebuild_seconds']:.1f} | "
         f"{size['events'] / size['rebuild_seconds']:,.0f} | {size['rss_before_mb']:.0f} | "
         f"{size['rss_projected_mb']:.0f} | {size['rss_rebuilt_mb']:.0f} |"
         for size in found["sizes"]
     )
     return (
         "## Projection and rebuild over growing logs\n\n"
-        f"Slope of log(rebuild seconds) over log(events): {found['slope']:.2f} (1 is linear). Peak memory in MB.\n\n"
+        f"Slope of log(rebuild seconds) over log(events): {found['slope']:.2f} (1 is linear). Peak memory in MB. The "
+        "largest log is made of copies of a smaller one, under other ids and times, and only rebuilt.\n\n"
         "| events | project, s | rebuild, s | rebuild, events/s | before | projected | rebuilt |\n"
         "|---:|---:|---:|---:|---:|---:|---:|\n" + rows + "\n"
     )
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
 
 
 def _tell_figures(found: Measured) -> str:
