@@ -59,6 +59,11 @@ class Settings(BaseSettings):
     requests could then write history: it is refused on any other address than a loopback one, and never belongs in
     an installation that holds real orders."""
 
+    @property
+    def is_loopback_only(self) -> bool:
+        """Whether processes listen on this machine only: who may name the time of a request could write history."""
+        return self.clock_header or not self.is_private_network
+
     def store_environment(self, context: str) -> dict[str, str]:
         """The `eventsourcing` library's variables for the store of a context."""
         if self.postgres_host:

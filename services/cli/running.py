@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from infra import telemetry
+from infra import address, telemetry
 from infra.settings import Settings
 from services.cli.console import out, progress
 from services.cli.desk import check_embedded
@@ -52,11 +52,9 @@ def run_demo(
       groupement --home DIR demo --no-serve --orders 3000 --seed 11
 
     """
-    from services import web  # noqa: PLC0415 - its imports take a second: for who serves, not for who asks
-
     settings, language = settings_of(ctx), language_of(ctx)
     check_embedded(settings, "groupement full --demo")
-    web.check_loopback(host)
+    address.check(host)
     out.print("[bold]Generated data[/bold]: invented names, invented orders, no real hospital or person.\n")
     clock = demo.DemoClock()
     with progress() as step, open_platform(settings, clock) as platform:
@@ -138,10 +136,8 @@ def run_serve(ctx: typer.Context, host: Host = "127.0.0.1", port: Port = 8000) -
       groupement serve --port 8080
 
     """
-    from services import web  # noqa: PLC0415 - its imports take a second: for who serves, not for who asks
-
     check_embedded(settings_of(ctx), "groupement full, or groupement run")
-    web.check_loopback(host)
+    address.check(host)
     with open_platform(settings_of(ctx)) as platform:
         with progress() as step:
             platform.catch_up(lambda done, total: step("projecting events", done, total))
@@ -152,7 +148,7 @@ def _serve(platform: Platform, host: str, port: int) -> None:
     from services import web  # noqa: PLC0415 - its imports take a second: for who serves, not for who asks
 
     telemetry.configure(platform.settings.log_format, "serve")
-    with closing(web.listening(host, port)) as listener:
+    with closing(address.listening(host, port)) as listener:
         url = f"http://{host}:{listener.getsockname()[1]}"
         with _noted(platform.settings, url), platform.pump:
             out.print(f"API and its pages:  [bold]{url}/[/bold]", highlight=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 
+from infra import address
 from infra.settings import Settings
 from infra.watch import Part, Standing, Watch, watched
 from services.ordering import consumer
@@ -13,6 +14,7 @@ from services.processes.work import Work, signalled
 
 def run(settings: Settings, host: str, port: int) -> None:
     """Reacts until a signal ends it."""
+    address.check(host, only_loopback=settings.is_loopback_only)
     reactions = consumer.build(settings)
     with ExitStack() as stack:
         stack.callback(reactions.ordering.store.close)

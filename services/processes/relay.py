@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import ExitStack
 
+from infra import address
 from infra.relay import Relay
 from infra.settings import Settings
 from infra.watch import Watch, relay_part, watched
@@ -14,6 +15,7 @@ from services.processes.work import signalled
 
 def run(settings: Settings, host: str, port: int) -> None:
     """Relays until a signal ends it."""
+    address.check(host, only_loopback=settings.is_loopback_only)
     with ExitStack() as stack:
         stores = open_contexts(settings).stores
         for store in stores:

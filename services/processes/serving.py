@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 
+from infra import address
 from infra.clickhouse import Analytics, open_server
 from infra.clock import told_now
 from infra.event_store import Clock, utc_now
@@ -16,9 +17,7 @@ from services.serving import Serving
 
 def listening(settings: Settings, host: str, port: int) -> socket.socket:
     """A socket that listens. Raises NotLoopback, AddressTaken."""
-    # Who may name the time of a request could write history: on this machine only, whatever network is around it.
-    only_loopback = settings.clock_header or not settings.is_private_network
-    return web.listening(host, port, only_loopback=only_loopback)
+    return address.listening(host, port, only_loopback=settings.is_loopback_only)
 
 
 def serve(build: Callable[[Settings, Analytics, Clock], Serving], settings: Settings, host: str, port: int) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 SERVE = """
 import json, sys
 from pathlib import Path
+from infra import address
 from infra.clock import told_now
 from infra.event_store import utc_now
 from infra.settings import Settings
@@ -21,7 +22,7 @@ from services.embedded import open_platform
 
 settings = Settings(home=Path(sys.argv[1]))
 clock = told_now if settings.clock_header else utc_now
-with open_platform(settings, clock) as platform, web.listening(port=0) as listener, platform.pump:
+with open_platform(settings, clock) as platform, address.listening(port=0) as listener, platform.pump:
     if "only-reacts" in sys.argv:
         platform.catch_up = platform.react
     print(json.dumps(listener.getsockname()[1]), flush=True)

@@ -9,12 +9,13 @@ from uuid import UUID, uuid4
 import pytest
 from starlette.testclient import TestClient
 
+from infra.address import NotLoopback
 from infra.auth import issue
 from infra.clock import HEADER, told_now
 from infra.settings import Settings
 from services.embedded import Platform, open_platform
 from services.processes.serving import listening
-from services.web import NotLoopback, create_app
+from services.web import create_app
 
 THEN = "2021-03-04T09:00:00+00:00"
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,18 +15,19 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from infra.address import AddressTaken, NotLoopback, check, listening
 from infra.auth import issue
 from infra.positions import position_token
 from infra.request import Position
 from infra.settings import Settings
-from services.web import AddressTaken, NotLoopback, check_loopback, listening
+from services.processes import Role
 from tests.http.serving import served
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "8.8.8.8"])
 def test_an_address_that_others_reach_is_refused(host: str) -> None:
     with pytest.raises(NotLoopback):
-        check_loopback(host)
+        check(host)
     with pytest.raises(NotLoopback):
         listening(host, 0)
 
@@ -37,7 +41,7 @@ def test_an_address_of_this_machine_is_taken(host: str) -> None:
 @pytest.mark.parametrize("host", ["", "no.such.host.invalid"])
 def test_what_is_no_address_is_refused(host: str) -> None:
     with pytest.raises(AddressTaken):
-        check_loopback(host)
+        check(host)
 
 
 def test_a_port_in_use_is_refused_with_its_number() -> None:
@@ -75,3 +79,13 @@ def test_a_command_over_a_socket_is_in_the_figures_after_its_position(tmp_path: 
         assert done.status_code == 201
         listed = client.get("/suppliers", params={"at_least": done.headers["Groupement-Position"]}).json()["rows"]
         assert [row["label"] for row in listed] == ["Fournisseur Alpha"]
+
+
+@pytest.mark.parametrize("role", [Role.RELAY, Role.REACTIONS])
+def test_what_watches_a_process_listens_where_its_api_would(role: Role, tmp_path: Path) -> None:
+    given = {"GROUPEMENT_HOME": str(tmp_path), "GROUPEMENT_KAFKA_BOOTSTRAP": "127.0.0.1:9"}
+    done = subprocess.run(
+        [sys.executable, "-m", "services.cli", "run", role, "--host", "0.0.0.0", "--port", "9"],
+        env=os.environ | given, capture_output=True, text=True, timeout=20, check=False,
+    )  # fmt: skip
+    assert (done.returncode, "NotLoopback" in done.stderr) == (1, True), done.stderr
