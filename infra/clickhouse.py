@@ -18,6 +18,7 @@ from typing import Any
 import clickhouse_connect
 from filelock import FileLock, Timeout
 
+from events.base import Refusal
 from infra.settings import Settings
 
 INSERT_SETTINGS: Mapping[str, Any] = {
@@ -43,10 +44,19 @@ RAW_STRUCTURE = (
 )
 """Columns of a raw batch in RowBinary."""
 BATCH_SUFFIX = ".rows"
+ROOM_BYTES = 10_000_000
+"""What must be free on the engine's disk before something is defined."""
 
 
 class AnalyticsInUse(Exception):
     """Another process has the analytics folder open."""
+
+
+class NoRoom(Refusal):
+    """The engine's disk is full."""
+
+    rule = f"Tables and views are made where at least {ROOM_BYTES // 1_000_000} MB are free"
+    remedy = "Free space on the disk of ClickHouse, or give it a larger one; then start again."
 
 
 @cache
@@ -65,7 +75,10 @@ class Analytics:
 
     def rows(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """The answer to a query, one dict a row."""
-        return list(self._client.query(query, parameters=dict(parameters or {})).named_results())
+        # Unless it is told otherwise, a server keeps an answer in a file before it sends it, and where its disk is
+        # full, it sends an empty one, with status 200 (measured).
+        settings = {"wait_end_of_query": 0}
+        return list(self._client.query(query, parameters=dict(parameters or {}), settings=settings).named_results())
 
     def command(
         self,
@@ -76,6 +89,16 @@ class Analytics:
     ) -> None:
         """Runs a statement that answers nothing; a server may be sent data in a body."""
         self._client.command(statement, parameters=dict(parameters or {}), data=body, settings=dict(settings or {}))
+
+    def define(self, statement: str) -> None:
+        """Makes, replaces or drops a table or a view. Raises NoRoom.
+
+        On a full disk the engine answers that it is done, leaves an empty file, and never starts again (measured).
+        """
+        room = self.rows("select min(unreserved_space) as room from system.disks")[0]["room"]
+        if room < ROOM_BYTES:
+            raise NoRoom(f"the disk of ClickHouse is full: {room:,} bytes are free")
+        self.command(statement)
 
     def insert_once(self, statement: str, parameters: Mapping[str, Any], token: str, body: bytes | None = None) -> None:
         """Runs a guarded insert as one block under a deduplication token.

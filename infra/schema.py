@@ -104,7 +104,8 @@ def note_store_version(settings: Settings, context: str) -> None:
 
 def note_analytics_version(analytics: Analytics) -> None:
     """Notes that the tables are as this code needs them."""
-    analytics.command(ANALYTICS_TABLE)
+    if not analytics_version(analytics):
+        analytics.define(ANALYTICS_TABLE)
     if analytics_version(analytics) < ANALYTICS_VERSION:
         analytics.command(
             f"insert into schema_version (version) values ({ANALYTICS_VERSION})", None, {"async_insert": 0}

@@ -13,10 +13,10 @@ from typing import TypeVar
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from infra.clickhouse import Analytics
+from infra.clickhouse import Analytics, NoRoom
 from projections.projector import Projector, StepLost
 
-ENGINE_IS_AWAY = (ClickHouseError, StepLost, OSError)
+ENGINE_IS_AWAY = (ClickHouseError, NoRoom, StepLost, OSError)
 """Away, full, restarted without its data, or told so by a statement: all of it is waited for, and told."""
 RETRY_SECONDS = 0.5
 SLOW_SECONDS = 15.0

@@ -7,6 +7,7 @@ positions are read again after each. Nothing is kept in memory that the data doe
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,7 @@ from infra.metrics import inserting, shown
 from projections.projected import Lane, Projected
 
 RAW = "projections.raw_log"
+RAW_TABLES = {"raw_log": "table.sql", "epochs": "epochs.sql", "chain_breaks": "breaks.sql"}
 TABLES = {"ledger": "raw_log", "orders": "ledger"}
 """Tables derived from the raw log by `projections/<name>/`, in this order -> what each of them does not overtake."""
 VIEWS = ("establishments", "suppliers", "agreements", "traces")
@@ -47,9 +49,14 @@ class Projector(Projected):
         self.migrate()
 
     def migrate(self) -> None:
-        """Creates what is missing: tables, their first generations, views."""
-        for name in ("table.sql", "epochs.sql", "breaks.sql"):
-            self.analytics.command(sql(RAW, name))
+        """Creates what is missing or has changed: tables, their first generations, views. Raises NoRoom."""
+        there = {
+            row["name"]: row["comment"]
+            for row in self.analytics.rows("select name, comment from system.tables where database = currentDatabase()")
+        }
+        for table, file in RAW_TABLES.items():
+            if table not in there:
+                self.analytics.define(sql(RAW, file))
         for table in TABLES:
             # Whoever was stopped in between may have left a table without its view, or a view without its table.
             if not (found := self.generations(table)):
@@ -57,8 +64,11 @@ class Projector(Projected):
             if self.current(table) not in (found or [1]):
                 self.switch(table, (found or [1])[0])
         for folder in VIEWS:
-            for statement in sql(f"projections.{folder}", "views.sql").split(";"):
-                self.analytics.command(statement)
+            for statement in sql(f"projections.{folder}", "views.sql").rstrip(";\n").split(";"):
+                # A view's comment says of which text it was made.
+                made_of = hashlib.sha256(statement.encode()).hexdigest()
+                if there.get(statement.partition(" view ")[2].split()[0]) != made_of:
+                    self.analytics.define(f"{statement} comment '{made_of}'")
 
     def generations(self, table: str) -> list[int]:
         """The generations of a table that exist; the view shows one of them."""
@@ -70,11 +80,11 @@ class Projector(Projected):
 
     def create(self, table: str, generation: int) -> None:
         """An empty generation of a table."""
-        self.analytics.command(sql(f"projections.{table}", "table.sql").replace("_gN", f"_g{generation}"))
+        self.analytics.define(sql(f"projections.{table}", "table.sql").replace("_gN", f"_g{generation}"))
 
     def switch(self, table: str, generation: int) -> None:
         """Lets the view of a table show a generation."""
-        self.analytics.command(
+        self.analytics.define(
             f"create or replace view {table} sql security definer as select * from {table}_g{generation}"
         )
 

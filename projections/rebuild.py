@@ -12,7 +12,7 @@ from typing import Any
 
 from infra.clickhouse import sql
 from infra.event_store import EventStore
-from projections.projector import RAW, TABLES, Projector
+from projections.projector import RAW, RAW_TABLES, TABLES, Projector
 
 Progress = Callable[[str, int, int], None]
 """Called with the table, the events done and the events there are."""
@@ -75,7 +75,7 @@ def start_over(projector: Projector, stores: tuple[EventStore, ...]) -> None:
     for table in TABLES:
         for generation in projector.generations(table):
             projector.drop(table, generation)
-    for table in ("raw_log", "epochs", "chain_breaks"):
+    for table in RAW_TABLES:
         projector.analytics.command(f"drop table if exists {table} sync")
     projector.migrate()
     for store in stores:

@@ -15,7 +15,7 @@ from itertools import zip_longest
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from infra.clickhouse import Analytics, sql
+from infra.clickhouse import ROOM_BYTES, Analytics, sql
 from infra.event_store import EventStore
 from infra.log import Entry
 from projections.projected import Lane
@@ -94,6 +94,10 @@ class Warehouse(Analytics):
             ]
         if query == sql(RAW, "next.sql"):
             return [self._next(asked)]
+        if query.startswith("select name, comment from system.tables"):
+            return []
+        if query.startswith("select min(unreserved_space)"):
+            return [{"room": ROOM_BYTES}]
         if query.startswith("select name from system.tables"):
             return [{"name": name} for name in self.tables if re.match(asked["name"], name)]
         if query.startswith("select extract(as_select"):
