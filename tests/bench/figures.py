@@ -26,7 +26,7 @@ from projections.ledger.sums import Slice, Sums, counts, sums
 from projections.projector import Projector
 from tests.bench.rows import in_postgres, sums_there
 
-ROWS, SHARED_ROWS = 100_000_000, 20_000_000
+ROWS, SHARED_ROWS = 100_000_000, 40_000_000
 RUNS, RUNS_THERE, INSTANTS, CHECKED = 21, 3, 21, 5
 BYTES_PER_ROW = 250
 """More than a row takes, parts that are merged meanwhile included."""

@@ -12,6 +12,7 @@ import os
 import statistics
 import threading
 import time
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -44,7 +45,8 @@ HELD = 0.99
 BEHIND_SECONDS = 2.0
 """Where orders at the end are sent so much after their time, the rate does not hold."""
 TICKS = os.sysconf("SC_CLK_TCK")
-REACHED = "select lane, max(pos) as pos from ledger where app = 'ordering' group by lane"
+TABLES = ("raw_log", "ledger")
+REACHED = "select lane, max(pos) as pos from {table} where app = 'ordering' group by lane"
 FIGURE = "/api/v1/figures/volume?measure=ordered&at_least={position}"
 
 
@@ -63,34 +65,48 @@ def measure(seconds: int = SECONDS, rates: Sequence[int] = RATES) -> dict[str, A
 
 
 @dataclass
-class Ledger:
-    """When the ledger came to which positions."""
+class Looks:
+    """When which table had come to which positions, lane by lane."""
 
     analytics: Analytics
-    looks: list[tuple[float, dict[int, int]]] = field(default_factory=list)
+    taken: dict[str, list[tuple[float, dict[int, int]]]] = field(
+        default_factory=lambda: {table: [] for table in TABLES}
+    )
     stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
         """Looks until told to stop; a time is that after the look."""
         while not self.stop.wait(LOOK_SECONDS):
-            reached = {row["lane"]: row["pos"] for row in self.analytics.rows(REACHED)}
-            self.looks.append((time.monotonic(), reached))
+            for table in TABLES:
+                reached = {row["lane"]: row["pos"] for row in self.analytics.rows(REACHED.format(table=table))}
+                self.taken[table].append((time.monotonic(), reached))
 
     def has(self, ends: dict[int, int]) -> bool:
-        """Whether the last look showed these positions."""
-        return bool(self.looks) and all(self.looks[-1][1].get(lane, 0) >= pos for lane, pos in ends.items())
+        """Whether the last look at the ledger showed these positions."""
+        last = self.taken["ledger"][-1:]
+        return bool(last) and all(last[0][1].get(lane, 0) >= pos for lane, pos in ends.items())
+
+    def first(self, table: str, answer: Answer) -> float:
+        """When a look first showed the order in a table; infinity where none did."""
+        wanted, looks = _places(answer), self.taken[table]
+
+        def shows(look: tuple[float, dict[int, int]]) -> bool:
+            return all(look[1].get(place.lane, 0) >= place.pos for place in wanted)
+
+        found = bisect_left(looks, True, key=shows)  # noqa: FBT003 - what a look shows stays: none, then all
+        return looks[found][0] if found < len(looks) else float("inf")
 
 
 @contextmanager
-def _watched(stack: Stack) -> Iterator[Ledger]:
+def _watched(stack: Stack) -> Iterator[Looks]:
     with patch.dict("os.environ", stack.variables), closing(open_server(Settings())) as analytics:
-        ledger = Ledger(analytics)
-        thread = threading.Thread(target=ledger.run)
+        looks = Looks(analytics)
+        thread = threading.Thread(target=looks.run)
         thread.start()
         try:
-            yield ledger
+            yield looks
         finally:
-            ledger.stop.set()
+            looks.stop.set()
             thread.join()
 
 
@@ -98,7 +114,7 @@ def _load(stack: Stack, markets: Sequence[Market], rate: int, seconds: int) -> d
     orders = _requests(stack, markets, rate * seconds)
     port = int(stack.part("gateway")["port"])
     figure = get(FIGURE, auth.issue(stack.settings(), "finance", "finance-1"))
-    with _watched(stack) as ledger:
+    with _watched(stack) as looks:
         before, began = _processor_seconds(stack), time.monotonic()
         answers = ask(Load(port, orders, CONNECTIONS, rate, figure, max(1, rate // READS_PER_SECOND)))
         took = time.monotonic() - began
@@ -108,9 +124,9 @@ def _load(stack: Stack, markets: Sequence[Market], rate: int, seconds: int) -> d
             for place in _places(one):
                 ends[place.lane] = max(place.pos, ends.get(place.lane, 0))
         until = time.monotonic() + PATIENCE_SECONDS
-        while not ledger.has(ends) and time.monotonic() < until:
+        while not looks.has(ends) and time.monotonic() < until:
             time.sleep(LOOK_SECONDS)
-    return {**_found(answers, ledger, rate), "cores": used}
+    return {**_found(answers, looks, rate), "cores": used}
 
 
 def _processor_seconds(stack: Stack) -> dict[str, float]:
@@ -143,36 +159,23 @@ def _places(answer: Answer) -> list[Any]:
     return [place for place in positions_in(answer.position) if place.context == "ordering"]
 
 
-def _found(answers: Sequence[Answer], ledger: Ledger, rate: int) -> dict[str, Any]:
+def _found(answers: Sequence[Answer], looks: Looks, rate: int) -> dict[str, Any]:
     accepted = sorted((one for one in answers if one.status == 201), key=lambda one: one.answered)
     first = min(one.sent for one in answers)
     achieved = len(accepted) / max(max(one.answered for one in answers) - first, len(answers) / rate)
     behind = max(one.sent - one.due for one in answers[-max(1, len(answers) // 20) :])
-    shown = [(_shown(one, ledger) - one.answered) * 1_000 for one in accepted]
+    ms = {table: [max(0.0, looks.first(table, one) - one.answered) * 1_000 for one in accepted] for table in TABLES}
     return {
         "rate": rate,
         "achieved": achieved,
         "accepted": len(accepted),
         "asked": len(answers),
         "answer_ms": _spread([(one.answered - one.sent) * 1_000 for one in accepted]),
-        "shown_ms": _spread([max(0.0, one) for one in shown]),
+        "logged_ms": _spread(ms["raw_log"]),
+        "shown_ms": _spread(ms["ledger"]),
         "read_ms": _spread([(one.followed - one.answered) * 1_000 for one in accepted if one.followed]),
         "holds": achieved > HELD * rate and len(accepted) > HELD * len(answers) and behind < BEHIND_SECONDS,
     }
-
-
-def _shown(answer: Answer, ledger: Ledger) -> float:
-    """When a look first showed the order; infinity where none did."""
-    wanted = _places(answer)
-    low, high = 0, len(ledger.looks)
-    while low < high:
-        middle = (low + high) // 2
-        reached = ledger.looks[middle][1]
-        if all(reached.get(place.lane, 0) >= place.pos for place in wanted):
-            high = middle
-        else:
-            low = middle + 1
-    return ledger.looks[low][0] if low < len(ledger.looks) else float("inf")
 
 
 def _spread(values: Sequence[float]) -> dict[str, float]:
