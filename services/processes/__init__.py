@@ -5,15 +5,20 @@ All of them end on SIGTERM and SIGINT, and finish what they have begun: a reques
 
 from __future__ import annotations
 
+import logging
 from enum import StrEnum
 from importlib import import_module
 from typing import Protocol, cast
 
-from psycopg.errors import InsufficientPrivilege
+from psycopg.errors import InsufficientPrivilege, OperationalError
 
 from infra import schema, telemetry
 from infra.settings import Settings
+from services.processes.work import signalled
 
+RETRY_SECONDS = 1.0
+"""The pause before a store that does not answer is asked again; each question takes 5 s at most."""
+log = logging.getLogger(__name__)
 CONTEXTS = ("membership", "suppliers", "tendering", "ordering")
 
 
@@ -39,14 +44,34 @@ class Runs(Protocol):
 
 
 def run(role: Role, settings: Settings, host: str, port: int) -> None:
-    """Runs a process until a signal ends it. Raises NotMigrated, NewerSchema, NotLoopback, AddressTaken."""
+    """Runs a process until a signal ends it, once its stores answer.
+
+    Raises NotMigrated, NewerSchema, NotLoopback, AddressTaken.
+    """
     telemetry.configure(settings.log_format, role.value)
-    if settings.postgres_host and role is not Role.GATEWAY:
-        for context in (role.value,) if role.value in CONTEXTS else CONTEXTS:
-            schema.check(f"the {context} store", _version(settings, context), schema.STORE_VERSION)
+    if settings.postgres_host and role is not Role.GATEWAY and not _stores_are_there(settings, role):
+        return
     # Only what the process is made of is loaded: it starts in half the time.
     module = cast("Runs", import_module(f"{__name__}.{role.value}"))
     module.run(settings, host, port or settings.metrics_port)
+
+
+def _stores_are_there(settings: Settings, role: Role) -> bool:
+    """Waits until the stores answer; False where a signal ends that. Raises NotMigrated, NewerSchema."""
+    told = ""
+    with signalled() as stop:
+        while not stop.is_set():
+            try:
+                for context in (role.value,) if role.value in CONTEXTS else CONTEXTS:
+                    schema.check(f"the {context} store", _version(settings, context), schema.STORE_VERSION)
+            except OperationalError as error:
+                if str(error) != told:
+                    told = str(error)
+                    log.warning("waiting for the stores: %s", told.strip())
+                stop.wait(RETRY_SECONDS)
+            else:
+                return True
+    return False
 
 
 def _version(settings: Settings, context: str) -> int | None:
