@@ -123,24 +123,27 @@ def _tell_figures(found: Measured) -> str:
 def _tell_importing(found: Measured) -> str:
     seconds, of_import, of_orders = found["seconds"], found["ratios"], found["ratios_of_orders"]
     peers = {
-        "library": "`save` of aggregates, orders, bill identities and receipts, in the library's JSON",
+        "library": "`save` of aggregates, one for each thing that is written, in the library's JSON",
         "library_orders_only": "the same of the orders alone: nothing happens once, no bill is known",
         "our_events": "`save` of our validated events in our JSON, made of values that are at hand",
         "our_events_ready": "`save` of our events as they lie in memory: mapping and writing only",
     }
     rows = "\n".join(
-        f"| {text} | {seconds[name]:.2f} | {of_orders[name]:.2f} | {of_import[name]:.2f} |"
+        f"| {text} | {seconds[f'{name}, orders']:.2f} | {of_orders[name]:.2f} | "
+        f"{seconds[name]:.2f} | {of_import[name]:.2f} |"
         for name, text in peers.items()
     )
     return (
         "## Import of order history against bare loops of the library's batched save\n\n"
-        f"{found['file'].capitalize()}: {found['lines']:,} lines, {found['commands']:,} commands, of which ordering "
-        f"writes {found['events']:,} events. A peer saves those, transaction by transaction, right after the import's "
-        "own, into an SQLite file with the same settings. It reads no file, decides nothing and looks nothing up.\n\n"
+        f"{found['file'].capitalize()}: {found['lines']:,} lines, {found['commands']:,} commands, {found['events']:,} "
+        f"events, {found['events_of_others']:,} of them of the other contexts. A peer saves the same events, transaction "
+        "by transaction, right after the import's own, into SQLite files with the same settings. It reads no file, "
+        "decides nothing and looks nothing up.\n\n"
         f"Import {seconds['import']:.2f} s, from the file to the last commit "
         f"({found['commands'] / seconds['import']:,.0f} commands/s); of which the orders, from typed rows to their "
         f"commit, {seconds['orders']:.2f} s; projection {seconds['project']:.1f} s.\n\n"
-        "| bare loop | seconds | speed of the orders, as a ratio | speed of the whole import |\n|---|---:|---:|---:|\n"
+        "| bare loop | orders, s | the import's orders are | all events, s | the whole import is |\n"
+        "|---|---:|---:|---:|---:|\n"
         f"{rows}\n\n" + importing.WHERE_IT_SPENDS
     )
 

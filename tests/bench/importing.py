@@ -1,8 +1,9 @@
 """The import of a delivery history, from file to figures, against bare loops of the library's batched save.
 
-While the import runs, each of its transactions on ordering is followed by the peers', which save the same events (the
-orders, the identities of their bills, the receipts of the commands) in one transaction each, on a store of their own
-with the same settings: whatever the machine does meanwhile, it does to all. Their time is taken off the import's.
+While the import runs, each of its transactions is followed by the peers', which save the same events (what must exist
+before an order, the orders, the identities of their bills, the receipts of the commands) in one transaction each, on a
+store of their own with the same settings: whatever the machine does meanwhile, it does to all. Their time is taken off
+the import's.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from infra.event_store import Accepted, EventStore, Request
 from infra.mapper import Recorded
 from infra.settings import Settings
 from services.embedded import Platform, open_platform
+from services.history.known import Service
 from services.history.run import import_orders
 from tests.bench import peer
 from tests.history.lookalike import rows, write
@@ -57,51 +59,86 @@ class OurEvents(Application[UUID]):
 
 
 class Followed:
-    """The four contexts, where what ordering writes is saved again by the peers, and timed."""
+    """The four contexts, where whatever is written is saved again by the peers, and timed."""
 
     def __init__(self, platform: Platform, folder: Path) -> None:
-        self.membership, self.suppliers, self.tendering = platform.membership, platform.suppliers, platform.tendering
-        self.store: EventStore = platform.ordering.store
         self.seconds: dict[str, float] = defaultdict(float)
-        self.events = 0
         self._platform = platform
-        environments = {name: _sqlite(folder / f"{name}.db") for name in PEERS}
-        self._applications: dict[str, Application[UUID]] = {
-            name: peer.Orders(environment) if name.startswith("library") else OurEvents(self.store.mapper, environment)
-            for name, environment in environments.items()
-        }
+        self._places = {store.context: _Place(store, folder) for store in platform.stores}
+        self.membership = _Service(self, platform.membership)
+        self.suppliers = _Service(self, platform.suppliers)
+        self.tendering = _Service(self, platform.tendering)
+        self.ordering = _Service(self, platform.ordering)
 
     @property
-    def ordering(self) -> Followed:
-        return self
+    def events(self) -> dict[str, int]:
+        """Context -> events that were written."""
+        return {context: place.events for context, place in self._places.items()}
 
     def react(self) -> None:
         self._platform.react()
+        self.follow("ordering")
         self.seconds["before_orders"] = time.perf_counter()
+        self.seconds["peers_before_orders"] = self.seconds["peers"]
 
-    def handle_many(self, requests: Sequence[Request[Any]]) -> list[Accepted]:
-        start = self.store.last_pos()
-        accepted = self._platform.ordering.handle_many(requests)
+    def follow(self, context: str) -> None:
+        """Lets the peers save what a context wrote since."""
         began = time.perf_counter()
-        stored = self.store.recorder.select_notifications(start + 1, 1_000_000)
-        recorded: list[Recorded] = [self.store.mapper.to_domain_event(one) for one in stored]
-        self.events += len(recorded)
-        for name, save in self._saves(recorded).items():
-            self.seconds[name] += _seconds(save)
+        is_orders = "before_orders" in self.seconds
+        for name, save in self._places[context].saves().items():
+            seconds = _seconds(save)
+            self.seconds[name] += seconds
+            self.seconds[f"{name}, orders"] += seconds if is_orders else 0
         self.seconds["peers"] += time.perf_counter() - began
-        return accepted
 
     def close(self) -> None:
-        for application in self._applications.values():
-            application.close()
+        for place in self._places.values():
+            place.close()
 
-    def _saves(self, recorded: Sequence[Recorded]) -> dict[str, Save]:
+
+class _Service:
+    """A service whose transactions are followed by the peers'."""
+
+    def __init__(self, followed: Followed, service: Service) -> None:
+        self.store = service.store
+        self._followed, self._service = followed, service
+
+    def handle_many(self, requests: Sequence[Request[Any]]) -> list[Accepted]:
+        accepted = self._service.handle_many(requests)
+        self._followed.follow(self.store.context)
+        return accepted
+
+
+class _Place:
+    """A store, and those of the peers beside it."""
+
+    def __init__(self, store: EventStore, folder: Path) -> None:
+        self.events = 0
+        self._store, self._pos = store, store.last_pos()
+        environments = {name: _sqlite(folder / f"{store.context}-{name}.db") for name in PEERS}
+        self._applications: dict[str, Application[UUID]] = {
+            name: peer.Orders(environment) if name.startswith("library") else OurEvents(store.mapper, environment)
+            for name, environment in environments.items()
+        }
+
+    def saves(self) -> dict[str, Save]:
+        """What each peer does about the events since the last time."""
+        stored = self._store.recorder.select_notifications(self._pos + 1, 1_000_000)
+        recorded: list[Recorded] = [self._store.mapper.to_domain_event(one) for one in stored]
+        if not recorded:
+            return {}
+        self._pos = stored[-1].id
+        self.events += len(recorded)
         makes = [peer.of(one) for one in recorded]
         orders = [peer.of(one) for one in recorded if isinstance(one.event, PastOrderRecorded)]
         ours = [partial(_made, one, peer.fields_of(one.event)) for one in recorded]
         each: dict[str, Sequence[Callable[[], Any]]] = dict(zip(PEERS, (makes, orders, ours), strict=False))
         saves: dict[str, Save] = {name: partial(_save, self._applications[name], some) for name, some in each.items()}
         return saves | {PEERS[-1]: partial(self._applications[PEERS[-1]].save, *recorded)}
+
+    def close(self) -> None:
+        for application in self._applications.values():
+            application.close()
 
 
 def measure(rounds: int = 3) -> dict[str, Any]:
@@ -116,9 +153,10 @@ def measure(rounds: int = 3) -> dict[str, Any]:
         "lines": document["rows"]["read"],
         "commands": document["events_written"],
         "events": round(seconds.pop("events")),
+        "events_of_others": round(seconds.pop("events_of_others")),
         "seconds": {name: round(one, 3) for name, one in seconds.items()},
         "ratios": {name: round(seconds[name] / seconds["import"], 2) for name in PEERS},
-        "ratios_of_orders": {name: round(seconds[name] / seconds["orders"], 2) for name in PEERS},
+        "ratios_of_orders": {name: round(seconds[f"{name}, orders"] / seconds["orders"], 2) for name in PEERS},
     }
 
 
@@ -134,11 +172,14 @@ def _round(folder: Path, found: dict[str, list[float]]) -> dict[str, Any]:
         ended = time.perf_counter()
         seconds = followed.seconds
         found["import"].append(ended - started - seconds["peers"])
-        found["orders"].append(ended - seconds["before_orders"] - seconds["peers"])
+        peers_of_orders = seconds["peers"] - seconds["peers_before_orders"]
+        found["orders"].append(ended - seconds["before_orders"] - peers_of_orders)
         found["project"].append(_seconds(platform.catch_up))
-        found["events"].append(followed.events)
+        found["events"].append(sum(followed.events.values()))
+        found["events_of_others"].append(sum(n for context, n in followed.events.items() if context != "ordering"))
         for name in PEERS:
             found[name].append(seconds[name])
+            found[f"{name}, orders"].append(seconds[f"{name}, orders"])
         followed.close()
     return result.document()
 

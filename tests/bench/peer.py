@@ -12,7 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
@@ -100,6 +100,18 @@ class Receipt(Aggregate):
         return receipt_id
 
 
+class Fact(Aggregate):
+    """What must exist before an order, and ordering's notes of it."""
+
+    @event("Stated")
+    def __init__(self, *, fact_id: UUID, kind: str, fields: dict[str, Any]) -> None:
+        self.kind, self.fields = kind, fields
+
+    @staticmethod
+    def create_id(fact_id: UUID) -> UUID:
+        return fact_id
+
+
 def of(recorded: Recorded) -> Make:
     """What makes the peer's aggregate for an event of ours."""
     fields = fields_of(recorded.event)
@@ -112,7 +124,7 @@ def of(recorded: Recorded) -> Make:
             return partial(Bill, bill_id=recorded.originator_id, **fields)
         case CommandAccepted():
             return partial(Receipt, receipt_id=recorded.originator_id, reached=fields.pop("version"), **fields)
-    raise TypeError(recorded.event)
+    return partial(Fact, fact_id=uuid4(), kind=recorded.event.TOPIC, fields=recorded.event.model_dump())
 
 
 def fields_of(event: Event) -> dict[str, Any]:
