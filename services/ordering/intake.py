@@ -6,6 +6,7 @@ partition once, then asked for; what cannot be taken in is parked. Nothing is sk
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
@@ -14,8 +15,10 @@ from uuid import UUID
 from infra.dead_letters import Message, MessageParked, foreign, parked
 from infra.kafka import UnreadableMessage, entry_of
 from infra.log import BeyondTheEnd, Entry, Mark
+from infra.telemetry import trace_of
 from services.ordering.inbox import Inbox, NotTaken
 
+log = logging.getLogger(__name__)
 ATTEMPTS = 5
 """How often an event that the code fails on is tried before it is parked."""
 
@@ -165,6 +168,10 @@ class Intake:
         self._outlet.put(letter, message, self._reader)
         self._inbox.park(letter)
         self.counts["parked"] += 1
+        # Outside of any request: the trace is that of the request which caused the message.
+        parent = next((value for name, value in message.headers if name == "traceparent"), b"")
+        told = {"dead_letter": letter.name, "kind": letter.kind, "trace_id": trace_of(parent.decode(errors="replace"))}
+        log.warning("parked as dead letter %s: %s", letter.name, letter.reason, extra=told)
 
     def _miss(self, lane: Lane, reached: int) -> None:
         """Something between `reached` and what has arrived is missing. Raises Rewind, once for each position."""

@@ -224,6 +224,18 @@ def test_an_event_of_a_newer_version_is_parked_at_once(world: World) -> None:
     assert world.ordering.noted_pos(*LANE) == 6
 
 
+def test_the_log_says_which_request_a_parked_event_came_from(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    newer = message(0, type="membership.AdhesionGranted.v9")
+    known = [header for header in newer.headers if header[0] != "traceparent"]
+    world.take(newer._replace(headers=[*known, ("traceparent", f"00-{trace}-00f067aa0ba902b7-01".encode())]))
+    (line,) = [line for line in caplog.records if "parked" in line.getMessage()]
+    (letter,) = world.letters.open.values()
+    assert vars(line)["trace_id"] == trace
+    assert letter.name in line.getMessage()
+    assert letter.reason in line.getMessage()
+
+
 def test_an_event_that_the_code_fails_on_is_tried_again_before_it_is_parked(world: World) -> None:
     world.ordering.inbox.take("tendering", [of_tendering(signed(), 1, 0)])
     lost = of_tendering(revised("11", NOW.date(), item="NO-SUCH-ITEM"), 2, 1)
