@@ -129,7 +129,10 @@ def test_migrate_again_gives_the_login_the_password_of_the_settings(migrated: Se
     ask(of_reader(migrated).model_copy(update={"postgres_password": "an0ther"}), "select 1")
 
 
-def test_a_store_that_finance_may_not_read_is_said_not_to_be_migrated(migrated: Settings) -> None:
+def test_a_store_that_finance_may_not_read_is_said_not_to_be_migrated(
+    migrated: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.telemetry.configure", lambda *_: None)  # the log of this process is the tests' own
     ask(migrated, "revoke select on groupement_schema from finance")
     with pytest.raises(NotMigrated, match="user finance may not read the ordering store"):
         run(Role.FINANCE, of_reader(migrated), "127.0.0.1", 0)
