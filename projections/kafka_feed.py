@@ -56,7 +56,7 @@ class KafkaFeed:
         """For each lane that is read here the messages that are not in the raw log yet."""
         self.events = self.steps = self.unreadable = 0
         """Since the start: events appended, steps of the raw log, messages that went to the dead letters."""
-        self.projector = PatientProjector(open_analytics, 2 * len(contexts) + 2)
+        self.projector = PatientProjector(open_analytics)
         self._origin = origin
         self._letters = DeadLetterTopics(bootstrap)
         self._partitions = Partitions(bootstrap, contexts, self._shuffled)
@@ -66,7 +66,7 @@ class KafkaFeed:
         self._appended = {context: asyncio.Event() for context in contexts}
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Feeds until `stop` is set; steps on their way are waited for. Raises OtherStore."""
+        """Feeds until `stop` is set; steps on their way are waited for, not for ever. Raises OtherStore."""
         loops = [self._read(), self._look(), stop.wait()]
         loops += [loop(context) for context in self.intakes for loop in (self._append, self._derive)]
         tasks = [asyncio.ensure_future(loop) for loop in loops]

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import ExitStack, closing
 from typing import TypeVar
 
@@ -21,6 +21,8 @@ ENGINE_IS_AWAY = (ClickHouseError, NoRoom, StepLost, OSError)
 RETRY_SECONDS = 0.5
 SLOW_SECONDS = 15.0
 """A use that takes longer is told: the engine may hang."""
+CLOSE_SECONDS = 10.0
+"""How long work on its way may take to end. What is left behind then harms nobody: positions are read from the data."""
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -28,10 +30,10 @@ T = TypeVar("T")
 class PatientProjector:
     """Opens the engine when it is there, makes its tables again after each error, and tries again."""
 
-    def __init__(self, open_analytics: Callable[[], Analytics], workers: int) -> None:
+    def __init__(self, open_analytics: Callable[[], Analytics]) -> None:
         self.errors = 0
         self._open = open_analytics
-        self._threads = ThreadPoolExecutor(workers, "projector")
+        self._threads: set[threading.Thread] = set()
         self._opening = threading.Lock()
         self._projector: Projector | None = None
         self._is_doubtful = False
@@ -69,8 +71,22 @@ class PatientProjector:
             return self._projector
 
     async def thread(self, work: Callable[[], T]) -> T:
-        """Does something beside the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        """Does something beside the event loop. No process waits for such a thread in order to end."""
+        found: Future[T] = Future()
+        found.set_running_or_notify_cancel()
+
+        def run() -> None:
+            try:
+                found.set_result(work())
+            except BaseException as error:  # noqa: BLE001 - it is the caller's
+                found.set_exception(error)
+            finally:
+                self._threads.discard(thread)
+
+        thread = threading.Thread(target=run, name="projector", daemon=True)
+        self._threads.add(thread)
+        thread.start()
+        return await asyncio.wrap_future(found)
 
     def troubles(self) -> list[str]:
         """What it waits for now."""
@@ -80,7 +96,11 @@ class PatientProjector:
         return [*sorted({f"waiting for ClickHouse: {said}" for said in self._said.values()}), *silent]
 
     def close(self) -> None:
-        """Lets go of the engine when the work on its way has ended: a thread cannot be cancelled."""
-        self._threads.shutdown()
+        """Lets go of the engine when the work on its way has ended; of an engine that hangs, some time later."""
+        end = time.monotonic() + CLOSE_SECONDS
+        for thread in list(self._threads):
+            thread.join(max(0.0, end - time.monotonic()))
+        if self._threads:
+            log.warning("ClickHouse does not answer: what was asked of it is left to it")
         if self._projector is not None:
             self._projector.analytics.close()

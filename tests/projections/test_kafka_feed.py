@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
@@ -394,6 +395,23 @@ def test_what_is_read_again_is_parked_once(world: World) -> None:
     with world.fed():
         world.assert_equal()
     assert len(messages(world.broker, dead_letter_topic_of(CONTEXT))[2]) == 1
+
+
+def test_asked_to_stop_while_the_engine_hangs_it_ends_soon_and_nothing_is_lost(world: World) -> None:
+    with relaying(world.store, world.broker.bootstrap):
+        with in_process(world.settings, world.broker.bootstrap, [CONTEXT]) as process:
+            put(world.store, *orders(20))
+            world.assert_equal()
+            world.server.process.pause()
+            try:
+                put(world.store, *orders(20))
+                time.sleep(1)  # the insert is on its way
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(30) == 0
+            finally:
+                world.server.process.resume()
+        with world.fed():
+            world.assert_equal()
 
 
 def test_while_the_broker_is_away_it_waits_and_says_so(world: World) -> None:
