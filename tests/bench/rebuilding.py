@@ -21,7 +21,7 @@ from infra.clickhouse import open_embedded
 from infra.event_store import EventStore
 from infra.log import Log
 from infra.settings import Settings
-from projections.projector import Projector, batches
+from projections.projector import TABLES, Projector, batches
 from projections.rebuild import rebuild
 from services.ordering.app import build
 from tests.bench.synthetic import fill
@@ -83,7 +83,7 @@ def _one(events: int) -> dict[str, Any]:
         before = _rss()
         started = time.perf_counter()
         if is_copied:
-            projector.derive(store.context)  # so that there is something to compare with
+            _derive(projector, store.context, events)  # so that there is something to compare with
         else:
             for _ in projector.catch_up(store):
                 pass
@@ -91,7 +91,7 @@ def _one(events: int) -> dict[str, Any]:
         projector_rss = _rss()
         _tell(f"projected in {projected:.0f} s")
         started = time.perf_counter()
-        done = rebuild(projector)
+        done = rebuild(projector, _Told())
         rebuilt = time.perf_counter() - started
         assert all(one.is_switched and one.events == events for one in done), done
         found = {
@@ -112,14 +112,33 @@ def _copy(projector: Projector, store: EventStore, events: int) -> int:
     for batch in batches(Log(store)):
         projector.append(store.context, batch)
     last, copies = store.last_pos(), events // (3 * ORDERS)
-    told = time.monotonic()
+    tell = _Told()
     for start in range(1, copies, AT_ONCE):
         place = {"last": last, "seconds": ORDERS, "from": start, "count": min(AT_ONCE, copies - start)}
         projector.analytics.command(COPY, place, {"async_insert": 0})
-        if time.monotonic() - told > TELL_SECONDS:
-            told = time.monotonic()
-            _tell(f"{start * 3 * ORDERS:,} events copied")
+        tell("copied", start * 3 * ORDERS, events)
     return copies * 3 * ORDERS
+
+
+def _derive(projector: Projector, app: str, events: int) -> None:
+    tell = _Told()
+    for table in TABLES:
+        done = 0
+        for step in projector.steps(table, projector.current(table), app):
+            done += step
+            tell(table, done, events)
+
+
+class _Told:
+    """Tells how far something is, now and then."""
+
+    def __init__(self) -> None:
+        self._at = time.monotonic()
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        if time.monotonic() - self._at > TELL_SECONDS:
+            self._at = time.monotonic()
+            _tell(f"{what}: {done:,} of {total:,} events")
 
 
 def _tell(text: str) -> None:
