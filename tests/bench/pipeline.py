@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import statistics
 import tempfile
 import threading
@@ -29,6 +30,7 @@ from projections import partitions, projector
 from projections.kafka_feed import KafkaFeed
 from projections.projector import RAW, Projector, batches, rows_sql
 from services.ordering.app import build
+from services.processes import collect_seldom
 from tests.bench import runner
 from tests.bench.synthetic import fill
 
@@ -79,6 +81,7 @@ def measure(events: int = EVENTS) -> dict[str, Any]:
         store = build(settings).store
         fill(store, events)
         entries = [entry for page in iter(Log(store).page, None) for entry in page]
+        collect_seldom()  # as the processes do, and for the peers too: what lies here in memory is of the bench alone
         analytics = stack.enter_context(closing(open_server(settings)))
         stack.enter_context(patch.dict(projector.TABLES, DERIVED, clear=True))
         ways: dict[str, Callable[[], float]] = {
@@ -119,6 +122,7 @@ def _alone(bootstrap: str, entries: list[Entry]) -> float:
     _topic(bootstrap)
     epoch = uuid4()
     made = [(e.raw, str(e.stream_id).encode(), headers_of(e, epoch), e.lane) for e in entries]
+    gc.freeze()
     settings = {**PRODUCER, "linger_ms": 5}
     with closing(opened(KafkaProducer, bootstrap, **settings)) as producer:
         started = time.perf_counter()
