@@ -30,9 +30,9 @@ from projections.patient import PatientProjector
 from projections.projected import Lane
 from projections.projector import TABLES, ChainBroken, Projector, rows_sql
 
-FLUSH_SECONDS = 0.1
+FLUSH_SECONDS = 0.2
 """A step begins when the one before has ended, and not sooner than this after it began: so many parts a second."""
-DERIVE_SECONDS = 0.2
+DERIVE_SECONDS = 0.25
 """The same for the derived tables: their statements take some 0.1 s of a core before they look at the first event."""
 LOOK_SECONDS = 1.0
 """How often the broker is asked for the ends of the partitions, and what waits tries again."""

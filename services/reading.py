@@ -18,6 +18,9 @@ from projections.projector import TABLES, rows_sql
 from projections.suppliers.reader import Suppliers
 from projections.traces.reader import Traces
 
+LOOK_PAUSE = 5
+"""A look that took a while is followed by a pause that is so many times as long."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReadModels:
@@ -39,7 +42,7 @@ class Reading:
             Orders(analytics), Agreements(analytics), Establishments(analytics), Suppliers(analytics), Traces(analytics)
         )
         self._looking = threading.Lock()
-        self._looked_at = float("-inf")
+        self._look_again_at = float("-inf")
         self._seen: Mapping[str, Mapping[Lane, int]] = {}
 
     def wait_for(self, wanted: Sequence[Position], seconds: float) -> list[Behind]:
@@ -62,9 +65,10 @@ class Reading:
 
     def _look(self) -> Mapping[str, Mapping[Lane, int]]:
         with self._looking:
-            # All of those who wait take the same look.
-            now = time.monotonic()
-            if now - self._looked_at >= LOOK_SECONDS:
+            # All of those who wait take the same look; and looking must not be what the projector waits for.
+            began = time.monotonic()
+            if began >= self._look_again_at:
                 self._seen = {table: self.projected.positions(table) for table in TABLES}
-                self._looked_at = now
+                ended = time.monotonic()
+                self._look_again_at = ended + max(LOOK_SECONDS, LOOK_PAUSE * (ended - began))
             return self._seen

@@ -1,7 +1,7 @@
 """From the answer to an order until finance shows it: the full run under a steady load, as `groupement full` starts it.
 
-Orders are due at their times whether or not others were answered. The ledger's positions are looked at every 50 ms; so
-an order is seen up to 50 ms late, never early. Some orders are also asked for, as a person would: a figure with
+Orders are due at their times whether or not others were answered. The ledger's positions are looked at every 100 ms; so
+an order is seen up to 100 ms late, never early. Some orders are also asked for, as a person would: a figure with
 `at_least=` the order's position, through the gateway. Clients, servers and all processes share the machine's cores.
 """
 
@@ -36,8 +36,8 @@ AIM_MS = 1_000.0
 """The slowest of a hundred orders is shown so soon."""
 SECONDS, WARM_SECONDS = 60, 10
 MARKETS, LINES, CONNECTIONS = 16, 3, 64
-READS_PER_SECOND = 2
-LOOK_SECONDS, PATIENCE_SECONDS = 0.05, 120.0
+SECONDS_PER_READ = 2
+LOOK_SECONDS, PATIENCE_SECONDS = 0.1, 120.0
 SHOWN_CORES = 0.01
 """Less is not told."""
 HELD = 0.99
@@ -116,7 +116,7 @@ def _load(stack: Stack, markets: Sequence[Market], rate: int, seconds: int) -> d
     figure = get(FIGURE, auth.issue(stack.settings(), "finance", "finance-1"))
     with _watched(stack) as looks:
         before, began = _processor_seconds(stack), time.monotonic()
-        answers = ask(Load(port, orders, CONNECTIONS, rate, figure, max(1, rate // READS_PER_SECOND)))
+        answers = ask(Load(port, orders, CONNECTIONS, rate, figure, rate * SECONDS_PER_READ))
         took = time.monotonic() - began
         used = {name: (after - before[name]) / took for name, after in _processor_seconds(stack).items()}
         ends: dict[int, int] = {}
