@@ -75,7 +75,12 @@ def _tell_pipeline(found: Measured) -> str:
         f"{found['events']:,} events of three lines in {found['lanes']} lanes, one broker, one ClickHouse server, all on "
         "this machine; medians of alternating runs. Raw log and ledger with its roll-ups, on all sides without the "
         "orders. The library's runner reads and writes PostgreSQL.\n\n"
-        "| | events/s |\n|---|---:|\n" + rows + "\n\n| | ratio |\n|---|---:|\n" + ratios + "\n"
+        "| | events/s |\n|---|---:|\n"
+        + rows
+        + "\n\n| | ratio |\n|---|---:|\n"
+        + ratios
+        + "\n\n"
+        + pipeline.WHERE_IT_SPENDS
     )
 
 
@@ -194,11 +199,13 @@ def _tell_latency(found: Measured) -> str:
         f"`groupement full` with {found['clients']} clients at its gateway; orders of three lines, each due at its time, "
         f"for {found['seconds']} s at each rate, lowered until the slowest of a hundred is shown within a second of its "
         "answer. Clients, servers and all processes share the cores. Shown: the ledger's position, looked at every "
-        "50 ms. Read: a figure asked through the gateway with `at_least=` the order's position, for two orders a "
-        "second. Milliseconds.\n\n"
-        "| orders/s asked | answered | answer, median | p99 | in the raw log after it, median | shown after it, median | p99 | read, median |\n"
+        "100 ms. Read: a figure asked through the gateway with `at_least=` the order's position, for an order every two "
+        "seconds. Milliseconds.\n\n"
+        "| orders/s asked | answered | answer, median | p99 | in the raw log after it, median | shown after it, median "
+        "| p99 | read, median |\n"
         f"|---:|---:|---:|---:|---:|---:|---:|---:|\n{rows}\n\n"
-        f"The raw log is what relay, Kafka and the first step of the projector have done. Cores used at {found['tried'][0]['rate']} orders/s: {busy}; the rest is the clients'.\n"
+        "The raw log is what relay, Kafka and the first step of the projector have done. Cores used at "
+        f"{found['tried'][0]['rate']} orders/s: {busy}; the rest is the clients'.\n\n" + latency.WHERE_IT_SPENDS
     )
 
 
