@@ -13,6 +13,7 @@ from kafka.errors import KafkaError
 from events.base import Refusal
 from infra.clickhouse import AnalyticsInUse
 from infra.log import BeyondTheEnd
+from infra.memory import collect_seldom
 from projections.projector import ChainBroken, OtherStore
 from services.cli import asking, checking, full, importing, keeping, letters, processes, running
 from services.cli.console import tell_refusal, tell_trouble
@@ -28,6 +29,7 @@ for module in (running, importing, asking, keeping, letters, checking, processes
 
 def main() -> None:
     """The entry point: refusals are told with their rule and what to do, exit code 1."""
+    collect_seldom()
     try:
         app()
     except Refusal as refusal:

@@ -5,7 +5,6 @@ All of them end on SIGTERM and SIGINT, and finish what they have begun: a reques
 
 from __future__ import annotations
 
-import gc
 import logging
 from enum import StrEnum
 from importlib import import_module
@@ -14,6 +13,7 @@ from typing import Protocol, cast
 from psycopg.errors import InsufficientPrivilege, OperationalError
 
 from infra import schema, telemetry
+from infra.memory import collect_seldom
 from infra.settings import Settings
 from services.processes.work import signalled
 
@@ -56,17 +56,6 @@ def run(role: Role, settings: Settings, host: str, port: int) -> None:
     module = cast("Runs", import_module(f"{__name__}.{role.value}"))
     collect_seldom()
     module.run(settings, host, port or settings.metrics_port)
-
-
-def collect_seldom() -> None:
-    """Lets the garbage collector look at what was made since, and not at every seven hundredth object.
-
-    Modules live as long as the process. Messages, rows and answers refer to nothing that refers to them: reference
-    counts free them, and looking for cycles among a page of them took a tenth of a projector's time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 10, 10)
 
 
 def _stores_are_there(settings: Settings, role: Role) -> bool:

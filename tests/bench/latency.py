@@ -52,8 +52,8 @@ FIGURE = "/api/v1/figures/volume?measure=ordered&at_least={position}"
 WHERE_IT_SPENDS = """\
 What limits it is processor time, and of it what a step costs whatever it holds (measured on a server that is alone, 25
 events a step): the ledger's statement 75 ms, of which planning is nearly all, that of the orders 40 ms, asking for
-positions 50 ms, the raw log 20 ms. Where the other processes leave the engine a third of two cores, a step takes a
-second, and an order waits for one step and a half.
+positions 50 ms, the raw log 20 ms. Where the other processes leave the engine a third of two cores, that is most of a
+second.
 """
 
 

@@ -22,6 +22,7 @@ from infra.event_store import EventStore
 from infra.kafka import headers_of, make_topics, opened, topic_of
 from infra.local import clickhouse, kafka, postgres
 from infra.log import Entry, Log
+from infra.memory import collect_seldom
 from infra.origin import Stores
 from infra.relay import Relay
 from infra.settings import Settings
@@ -30,7 +31,6 @@ from projections import partitions, projector
 from projections.kafka_feed import KafkaFeed
 from projections.projector import RAW, Projector, batches, rows_sql
 from services.ordering.app import build
-from services.processes import collect_seldom
 from tests.bench import runner
 from tests.bench.synthetic import fill
 

@@ -11,6 +11,7 @@ from typing import Any
 from infra.clickhouse import Analytics, open_embedded, raw_batch, sql
 from infra.event_store import EventStore
 from infra.log import Log
+from infra.memory import collect_seldom
 from infra.settings import Settings
 from projections.projector import RAW, TABLES, Projector, batches
 from services.ordering.app import build
@@ -23,6 +24,7 @@ RUNS = 3
 def measure(events: int = EVENTS) -> dict[str, Any]:
     """Events a second of both, medians of alternating runs, and their ratio (aim: 0.6 at least)."""
     with tempfile.TemporaryDirectory() as folder:
+        collect_seldom()  # as the command does
         home = Path(folder)
         store = build(Settings(home=home)).store
         fill(store, events)
