@@ -20,6 +20,7 @@ from infra.settings import Settings
 from services.cli.console import out
 from services.cli.options import settings_of
 from services.demo import run as demo
+from services.demo.plan import build_plan
 from services.full import show
 from services.full.filler import Filler
 from services.full.plan import ports as ports_from
@@ -55,6 +56,8 @@ def full(
 
     """
     settings = settings_of(ctx)
+    # What cannot be generated is refused before anything is started.
+    plan = build_plan(seed, orders, lambda *_: None) if with_demo else None
     with signalled() as stop, ExitStack() as stack:
         board = Board(settings, port)
         stack.enter_context(board.shown())
@@ -63,8 +66,8 @@ def full(
         except (Missing, NotReady, PortInUse, NotReachable) as error:
             raise CannotStart(str(error)) from error
         board.say_where()
-        if with_demo:
-            filler = Filler(settings, board.supervisor.url, orders, seed, board.note)
+        if plan:
+            filler = Filler(settings, board.supervisor.url, plan, board.note)
             stack.enter_context(filler.at_work(stop))
         while not stop.wait(LOOK_SECONDS):
             board.look()

@@ -24,6 +24,9 @@ Progress = Callable[[str, int, int], None]
 class Plan:
     """Everything that will be said to the four contexts."""
 
+    seed: int
+    orders: int
+    """How many were asked for."""
     network: Network
     ratings: tuple[Rating, ...]
     agreements: tuple[Agreement, ...]
@@ -46,6 +49,8 @@ def build_plan(seed: int, orders: int, progress: Progress) -> Plan:
     progress("planning", 3, 4)
     entries = timeline(bought)
     plan = Plan(
+        seed,
+        orders,
         network,
         tuple(build_ratings(seed, network)),
         tuple(agreements),

@@ -19,7 +19,7 @@ from infra.clock import HEADER as NOW
 from infra.positions import POSITION_HEADER, position_token, positions_in
 from infra.request import Position
 from infra.settings import Settings
-from services.demo.plan import build_plan
+from services.demo.plan import Plan
 from services.demo.script import length, script
 from services.demo.steps import Step
 from services.full.translation import Call, Translation
@@ -43,9 +43,8 @@ class Stopped(Exception):
 class Filler:
     """Sends every command of the plan, each once: interrupted and begun again it continues."""
 
-    def __init__(self, settings: Settings, url: str, orders: int, seed: int, note: Note) -> None:
-        self._settings, self._orders, self._seed, self._note = settings, orders, seed, note
-        self._url = url
+    def __init__(self, settings: Settings, url: str, plan: Plan, note: Note) -> None:
+        self._settings, self._url, self._plan, self._note = settings, url, plan, note
         self._client = httpx2.Client(base_url=f"{url}/api/v1", timeout=30, trust_env=False)
         self._tokens: dict[tuple[str, str, UUID | None], str] = {}
         self._news: dict[tuple[str, int], Position] = {}
@@ -74,7 +73,7 @@ class Filler:
 
     def fill(self) -> None:
         """Sends everything. Raises NotFilled, Stopped."""
-        plan = build_plan(self._seed, self._orders, lambda *_: None)
+        plan = self._plan
         self._mark()
         self._wait_until_ready()
         translation = Translation(plan)
@@ -158,7 +157,7 @@ class Filler:
 
     def _mark(self) -> None:
         """Leaves a mark that everything in this run is generated: pages say so."""
-        mark = {"generated": True, "orders": self._orders, "seed": self._seed}
+        mark = {"generated": True, "orders": self._plan.orders, "seed": self._plan.seed}
         path = self._settings.home / "full" / "demo.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(dumps(mark), encoding="utf-8")

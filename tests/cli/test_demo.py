@@ -53,3 +53,9 @@ def test_another_demo_does_not_mix_with_the_one_that_is_there(run: Run) -> None:
 def test_the_demo_says_that_it_is_generated(run: Run) -> None:
     assert "Generated data" in run("demo", "--no-serve", *SMALL).stdout
     assert "generated" in run("doctor").stdout
+
+
+def test_a_full_run_that_cannot_be_filled_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    found = run_in(tmp_path, "full", "--demo", "--orders", "150", "--port", "0", expect=1)
+    assert "at least 557 are needed" in found.stderr
+    assert not (tmp_path / "full").exists()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from infra.settings import Settings
+from services.demo.plan import build_plan
 from services.demo.run import DemoClock, build_demo
 from services.embedded import Platform, open_platform
 from services.finance.query import FigureQuery
@@ -15,6 +16,7 @@ from services.full.filler import Filler, NotFilled
 from tests.http.serving import served
 
 ORDERS, SEED = 560, 7
+PLAN = build_plan(SEED, ORDERS, lambda *_: None)
 
 
 def told(platform: Platform) -> list[Any]:
@@ -41,7 +43,7 @@ def test_over_http_the_network_has_the_cents_that_it_has_directly(tmp_path: Path
         ours = told(platform)
     settings, notes = Settings(home=tmp_path / "http"), dict[str, str]()
     with served(settings.home, "only-reacts", GROUPEMENT_CLOCK_HEADER="true") as (url, _):
-        Filler(settings, url, ORDERS, SEED, notes.__setitem__).fill()
+        Filler(settings, url, PLAN, notes.__setitem__).fill()
     assert notes["demo"].startswith("demo: all of")
     with open_platform(settings) as platform:
         assert told(platform) == ours
@@ -50,4 +52,4 @@ def test_over_http_the_network_has_the_cents_that_it_has_directly(tmp_path: Path
 def test_where_time_is_the_servers_own_the_past_of_the_network_is_refused(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "http")
     with served(settings.home, "only-reacts") as (url, _), pytest.raises(NotFilled, match="rating-has-expired"):
-        Filler(settings, url, ORDERS, SEED, lambda *_: None).fill()
+        Filler(settings, url, PLAN, lambda *_: None).fill()
