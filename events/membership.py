@@ -6,7 +6,8 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
-from events.base import AgreementId, BusinessDate, Code, EstablishmentId, Event, Reason, Text
+from events.base import Event
+from events.values import AgreementId, BusinessDate, Code, EstablishmentId, Reason, Text
 
 
 class EstablishmentKind(StrEnum):

@@ -10,14 +10,14 @@ from uuid import UUID
 
 from pydantic import Field
 
-from events.base import (
+from events.base import Event, Value
+from events.values import (
     AgreementId,
     Amount,
     BusinessDate,
     Code,
     Currency,
     EstablishmentId,
-    Event,
     Item,
     LotId,
     Price,
@@ -25,7 +25,6 @@ from events.base import (
     Reason,
     SupplierId,
     Text,
-    Value,
 )
 
 OrderId = Annotated[UUID, Field(description="The purchase order.")]

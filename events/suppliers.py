@@ -7,7 +7,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from events.base import BusinessDate, Code, Event, Reason, SupplierId, Text, Value
+from events.base import Event, Value
+from events.values import BusinessDate, Code, Reason, SupplierId, Text
 
 RatingId = Annotated[UUID, Field(description="The rating: one publication of a scorecard.")]
 Score = Annotated[int, Field(ge=0, le=100, description="Score, 0 to 100; a missing one is null, never 100.")]

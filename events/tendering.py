@@ -6,13 +6,13 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
-from events.base import (
+from events.base import Event, Value
+from events.values import (
     AgreementId,
     Amount,
     BusinessDate,
     Code,
     Currency,
-    Event,
     Item,
     LotId,
     PositiveQuantity,
@@ -21,7 +21,6 @@ from events.base import (
     Reason,
     SupplierId,
     Text,
-    Value,
 )
 
 

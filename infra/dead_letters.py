@@ -17,7 +17,8 @@ from uuid import UUID
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from pydantic import ConfigDict
 
-from events.base import Event, Instant, Refusal, derived_id
+from events.base import Event, Refusal
+from events.values import Instant, derived_id
 from infra.event_store import NAMESPACE
 from infra.kafka import Headers, NoSuchTopic, dead_letter_topic_of, let_go, opened
 from infra.log import Entry

@@ -28,7 +28,8 @@ from eventsourcing.persistence import (
     StoredEvent,
 )
 
-from events.base import Event, Refusal, derived_id
+from events.base import Event, Refusal
+from events.values import derived_id
 from infra.execution import Decide, Execution
 from infra.mapper import EventMapper, Language, Recorded
 from infra.metrics import LOST_RACES

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Generic, TypeVar
 from uuid import UUID, uuid5
 
-from events.base import Command, Event, Refusal, derived_id
+from events.base import Command, Event, Refusal
+from events.values import derived_id
 
 C = TypeVar("C", bound=Command)
 

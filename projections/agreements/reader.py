@@ -7,7 +7,8 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from uuid import UUID
 
-from events.base import SignedAmount, Value
+from events.base import Value
+from events.values import SignedAmount
 from infra.clickhouse import Analytics, sql
 
 PACKAGE = "projections.agreements"

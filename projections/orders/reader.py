@@ -7,7 +7,8 @@ from datetime import date
 from typing import Literal
 from uuid import UUID
 
-from events.base import Refusal, SignedAmount, Value
+from events.base import Refusal, Value
+from events.values import SignedAmount
 from infra.clickhouse import Analytics, sql
 
 NO_ID = UUID(int=0)

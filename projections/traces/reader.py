@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC
 from uuid import UUID
 
-from events.base import Instant, Value
+from events.base import Value
+from events.values import Instant
 from infra.clickhouse import Analytics, sql
 
 PACKAGE = "projections.traces"

@@ -9,8 +9,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from uuid import UUID, uuid5
 
-from events.base import cents
 from events.tendering import BaselineMethod
+from events.values import cents
 from services.demo.names import REGIONS
 from services.demo.network import CANCER_NETWORK, Establishment, Network, Supplier, chance, weekday
 from services.demo.story import AgreementStory, ItemStory, LotStory, read_stories

@@ -12,7 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from events.base import cents
+from events.values import cents
 from services.demo.agreements import Agreement, Item, Lot
 from services.demo.network import LAST_DAY, Establishment
 

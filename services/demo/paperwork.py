@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from uuid import UUID, uuid5
 
-from events.base import cents
+from events.values import cents
 from infra.event_store import Request
 from services.demo.orders import Entry, Kind, Part
 from services.ordering.billing import bill_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from events.base import plain
+from events.values import plain
 from projections.ledger.facts import Row, excluded, facts, totals
 from projections.ledger.sums import NO_ID, sums
 from projections.suppliers.reader import valid_scores

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from events.base import paris_day, plain
+from events.values import paris_day, plain
 from infra.clickhouse import Analytics
 from projections.agreements.reader import Agreements
 from projections.establishments.reader import Establishments

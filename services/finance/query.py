@@ -8,7 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from events.base import PARIS, BusinessDate, Currency, Instant, Refusal
+from events.base import Refusal
+from events.values import PARIS, BusinessDate, Currency, Instant
 
 FigureName = Literal["volume", "growth", "savings", "csr"]
 Key = Literal["year", "quarter", "month", "establishment", "agreement", "lot", "supplier", "category", "item"]

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from events.base import DocumentDate
+from events.values import DocumentDate
 from services.history.refusals import BadMapping, ColumnsMissing, shown
 
 LARGEST = 1_000_000

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from events.base import LIMIT, cents
 from events.tendering import BaselineSet
+from events.values import LIMIT, cents
 from services.history import identity
 from services.history.baselines import first_recorded, is_priced, warn_of_moves
 from services.history.known import Known

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from events.base import LIMIT, cents
+from events.values import LIMIT, cents
 from services.history.mapping import HOLE, DateOrigin, Mapping, Origin
 from services.history.reading import RawRow
 from services.history.refusals import Problem, shown

@@ -13,8 +13,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from events.base import Amount, BusinessDate, Code, Price, Quantity, Text
 from events.currencies import CURRENCIES
+from events.values import Amount, BusinessDate, Code, Price, Quantity, Text
 from services.history.mapping import DateOrigin, Numbers
 from services.history.refusals import shown
 

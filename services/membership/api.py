@@ -7,8 +7,9 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from starlette.requests import Request as HttpRequest
 
-from events.base import BusinessDate, Value
+from events.base import Value
 from events.membership import EstablishmentKind
+from events.values import BusinessDate
 from infra.http import REFUSED, CallerOf, Does, add_commands, etag
 from infra.paging import PAGE, Cursor, Limit, link_next, page
 from infra.positions import AT_LEAST

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from events.base import Code, Command, DocumentDate, GivenId, Text
+from events.base import Command
 from events.membership import EstablishmentKind
+from events.values import Code, DocumentDate, GivenId, Text
 
 
 class JoinEstablishment(Command):

@@ -15,8 +15,9 @@ from uuid import NAMESPACE_URL, UUID
 from stdnum.exceptions import ValidationError
 from stdnum.fr import siret
 
-from events.base import AlreadyExists, Event, Refusal, Unknown, derived_id
+from events.base import AlreadyExists, Event, Refusal, Unknown
 from events.membership import AdhesionEnded, AdhesionGranted, EstablishmentJoined, EstablishmentLeft, SiteOpened
+from events.values import derived_id
 from services.membership.commands import (
     EndAdhesion,
     GrantAdhesion,

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Depends, Query, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request as HttpRequest
 
-from events.base import Code, Quantity, SignedAmount, Unknown, Value
+from events.base import Unknown, Value
 from events.ordering import Line
+from events.values import Code, Quantity, SignedAmount
 from infra.auth import Caller, Role
 from infra.http import REFUSED, SCOPE, CallerOf, Does, add_commands, etag
 from infra.paging import PAGE, Cursor, Limit, cursor_of, link_next, place_of

@@ -5,8 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from uuid import UUID
 
-from events.base import Refusal, Unknown, derived_id, plain
+from events.base import Refusal, Unknown
 from events.ordering import CreditNoteReceived, InvoiceReceived, Line
+from events.values import derived_id, plain
 from services.ordering.commands import BilledLine, ReceiveCreditNote, ReceiveInvoice
 from services.ordering.lines import check_distinct, part, total, within
 from services.ordering.order import Order, TooMuch

@@ -12,9 +12,10 @@ from decimal import Decimal
 from types import MappingProxyType
 from uuid import UUID
 
-from events.base import Event, Refusal, cents, derived_id
+from events.base import Event, Refusal
 from events.ordering import CeilingApproached, CeilingReleased, CeilingReserved, LotAmount
 from events.tendering import InternalLimit
+from events.values import cents, derived_id
 from services.ordering.lines import within
 from services.ordering.terms import Terms
 

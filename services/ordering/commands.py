@@ -6,18 +6,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from events.base import (
-    Amount,
-    Code,
-    Command,
-    Currency,
-    DocumentDate,
-    GivenId,
-    PositiveQuantity,
-    Price,
-    Quantity,
-    Text,
-)
+from events.base import Command
+from events.values import Amount, Code, Currency, DocumentDate, GivenId, PositiveQuantity, Price, Quantity, Text
 
 
 class OrderedLine(Command):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from events.base import plain
 from events.ordering import OrderCancelled, OrderLineReceived, OrderLineReturned
+from events.values import plain
 from services.ordering.commands import CancelOrder, ReceiveOrderLine, ReturnOrderLine
 from services.ordering.lines import part, total
 from services.ordering.order import Order, TooMuch

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
 from uuid import UUID
 
-from events.base import CENT, LIMIT, Refusal, plain
+from events.base import Refusal
 from events.ordering import Line
+from events.values import CENT, LIMIT, plain
 
 ZERO = Decimal(0)
 NO_MONEY = Decimal("0.00")

@@ -11,8 +11,9 @@ from decimal import Decimal
 from functools import lru_cache
 from uuid import UUID
 
-from events.base import Refusal, Unknown, cents, derived_id
+from events.base import Refusal, Unknown
 from events.ordering import PastLine, PastOrderCorrected, PastOrderRecorded
+from events.values import cents, derived_id
 from services.ordering.commands import PastOrderLine, RecordPastOrder
 from services.ordering.lines import check_distinct, within
 from services.ordering.order import Order

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from events.base import Event, derived_id
+from events.base import Event
 from events.membership import AdhesionEnded, AdhesionGranted
 from events.suppliers import SupplierReinstated, SupplierSuspended
 from events.tendering import (
@@ -21,6 +21,7 @@ from events.tendering import (
     BaselineSet,
     PriceRevised,
 )
+from events.values import derived_id
 from services.ordering.terms import evolve_adhesion, evolve_standing, evolve_terms
 
 NOTED: tuple[type[Event], ...] = (

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import date
 from decimal import ROUND_HALF_UP
 
-from events.base import Refusal, cents, plain
+from events.base import Refusal
 from events.ordering import Line, OrderSubmitted
+from events.values import cents, plain
 from services.ordering.commands import OrderedLine, SubmitOrder
 from services.ordering.lines import MILLIONTH, NO_MONEY, ZERO, check_distinct, total, within
 from services.ordering.terms import Adhesion, Standing, Terms, valid_on

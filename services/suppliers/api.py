@@ -7,8 +7,9 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from starlette.requests import Request as HttpRequest
 
-from events.base import BusinessDate, Value, paris_day
+from events.base import Value
 from events.suppliers import CsrScores
+from events.values import BusinessDate, paris_day
 from infra.event_store import utc_now
 from infra.http import REFUSED, CallerOf, Does, add_commands, etag
 from infra.paging import PAGE, Cursor, Limit, link_next, page

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import ClassVar, cast
 from uuid import UUID
 
-from events.base import AlreadyExists, Event, Unknown, paris_day
+from events.base import AlreadyExists, Event, Unknown
 from events.suppliers import EVENTS, SupplierRegistered
+from events.values import paris_day
 from infra.event_store import Accepted, Clock, EventStore, Request, Transaction, open_store, utc_now
 from infra.settings import Settings
 from services.suppliers import supplier

@@ -6,8 +6,9 @@ from uuid import UUID
 
 from pydantic import ConfigDict
 
-from events.base import Code, Command, DocumentDate, GivenId, Text
+from events.base import Command
 from events.suppliers import CsrScores
+from events.values import Code, DocumentDate, GivenId, Text
 
 
 class RegisterSupplier(Command):

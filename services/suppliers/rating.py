@@ -11,8 +11,9 @@ from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
-from events.base import AlreadyExists, Refusal, Unknown, anniversary
+from events.base import AlreadyExists, Refusal, Unknown
 from events.suppliers import CsrRatingDeclared, CsrRatingRejected, CsrRatingVerified
+from events.values import anniversary
 from services.suppliers.commands import DeclareCsrRating, RejectCsrRating, VerifyCsrRating
 
 

@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, UUID
 from stdnum.exceptions import ValidationError
 from stdnum.fr import siren, tva
 
-from events.base import AlreadyExists, Event, Refusal, Unknown, derived_id
+from events.base import AlreadyExists, Event, Refusal, Unknown
 from events.suppliers import (
     CsrRatingDeclared,
     CsrRatingRejected,
@@ -19,6 +19,7 @@ from events.suppliers import (
     SupplierReinstated,
     SupplierSuspended,
 )
+from events.values import derived_id
 from services.suppliers import rating
 from services.suppliers.commands import (
     DeclareCsrRating,

@@ -14,7 +14,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from uuid import UUID
 
-from events.base import AlreadyExists, Event, Refusal, Unknown, plain
+from events.base import AlreadyExists, Event, Refusal, Unknown
 from events.tendering import (
     AgreementAmended,
     AgreementRecorded,
@@ -24,6 +24,7 @@ from events.tendering import (
     BaselineSet,
     PriceRevised,
 )
+from events.values import plain
 from services.tendering.commands import RecordAgreement, RevisePrice, TerminateAgreement
 
 ZERO = Decimal(0)

@@ -11,8 +11,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from events.base import Refusal, Unknown, plain
+from events.base import Refusal, Unknown
 from events.tendering import AgreementAmended, AgreementSigned, AmendmentGround
+from events.values import plain
 from services.tendering.agreement import ZERO, Agreement, HasEnded, Maximum, OutsideItsLife, running
 from services.tendering.commands import AmendAgreement
 from services.tendering.signature import AboveMaximum

@@ -9,8 +9,9 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from starlette.requests import Request as HttpRequest
 
-from events.base import Amount, BusinessDate, Currency, Price, Value
+from events.base import Value
 from events.tendering import AgreementRecorded, AgreementSigned
+from events.values import Amount, BusinessDate, Currency, Price
 from infra.http import REFUSED, SUBJECT, Does, add_commands, etag
 from infra.paging import PAGE, Cursor, Limit, link_next, page
 from infra.positions import AT_LEAST

@@ -5,8 +5,9 @@ An agreement's are kept under the agreement's id, those of imported history unde
 
 from __future__ import annotations
 
-from events.base import Refusal, plain
+from events.base import Refusal
 from events.tendering import BaselineMethod, BaselineSet
+from events.values import plain
 from services.tendering.agreement import Agreement, IsRecorded, Kind
 from services.tendering.commands import SetBaseline
 from services.tendering.signature import OtherCurrency

@@ -6,8 +6,9 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
-from events.base import Amount, Code, Command, Currency, DocumentDate, GivenId, Price, Rate, Text
+from events.base import Command
 from events.tendering import AmendmentGround, BaselineMethod, InternalLimit, Lot, PriceListLine
+from events.values import Amount, Code, Currency, DocumentDate, GivenId, Price, Rate, Text
 
 # Parts of an agreement as they are asked for: like every command they refuse a misspelt field instead of losing it.
 AS_ASKED = ConfigDict(extra="forbid", from_attributes=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from events.base import AlreadyExists, Refusal, anniversary
+from events.base import AlreadyExists, Refusal
 from events.tendering import AgreementSigned, InternalLimit
+from events.values import anniversary
 from services.tendering.agreement import Agreement, Kind
 from services.tendering.commands import SignAgreement
 

@@ -15,7 +15,8 @@ from pydantic import AfterValidator, Field, create_model
 from contracts.generate import event_documents, released_examples, write
 from contracts.operations import operations
 from contracts.released import BreakingChange, Fields, fields_of, release, release_operations, release_written
-from events.base import Amount, Code, Event, Quantity, Text, Value
+from events.base import Event, Value
+from events.values import Amount, Code, Quantity, Text
 from infra.mapper import Language
 
 

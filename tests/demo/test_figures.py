@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from events.base import cents
+from events.values import cents
 from services.demo.orders import Kind
 from services.demo.plan import Plan, build_plan
 from services.demo.purchases import TooFewOrders

@@ -10,14 +10,13 @@ from uuid import UUID
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from events.base import (
+from events.base import Command, Event
+from events.values import (
     Amount,
     BusinessDate,
     Code,
-    Command,
     Currency,
     DocumentDate,
-    Event,
     Instant,
     PositiveQuantity,
     Price,

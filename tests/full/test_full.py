@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -230,13 +231,17 @@ def _of_projector(stack: Stack) -> str:
     return next(one.partition("=")[2] for one in variables if one.startswith("GROUPEMENT_CLICKHOUSE_PASSWORD="))
 
 
-def test_a_newer_schema_is_refused_by_migrate_and_by_the_process(stack: Stack) -> None:
+def _database(stack: Stack, context: str) -> psycopg.Connection[Any]:
+    """The store of a context, in autocommit."""
     given = stack.variables
-    dsn = {
-        "host": given["GROUPEMENT_POSTGRES_HOST"], "port": given["GROUPEMENT_POSTGRES_PORT"], "dbname": "tendering",
-        "user": given["GROUPEMENT_POSTGRES_USER"], "password": given["GROUPEMENT_POSTGRES_PASSWORD"],
-    }  # fmt: skip
-    with psycopg.connect(**dsn, autocommit=True) as database:  # type: ignore[arg-type]
+    return psycopg.connect(
+        host=given["GROUPEMENT_POSTGRES_HOST"], port=given["GROUPEMENT_POSTGRES_PORT"], dbname=context,
+        user=given["GROUPEMENT_POSTGRES_USER"], password=given["GROUPEMENT_POSTGRES_PASSWORD"], autocommit=True,
+    )  # fmt: skip
+
+
+def test_a_newer_schema_is_refused_by_migrate_and_by_the_process(stack: Stack) -> None:
+    with _database(stack, "tendering") as database:
         database.execute("insert into groupement_schema values (99)")
         try:
             for command in (("migrate",), ("run", "tendering")):
@@ -249,13 +254,8 @@ def test_a_newer_schema_is_refused_by_migrate_and_by_the_process(stack: Stack) -
 
 
 def test_finance_is_in_the_stores_as_a_user_who_may_only_read(stack: Stack) -> None:
-    given = stack.variables
-    dsn = {
-        "host": given["GROUPEMENT_POSTGRES_HOST"], "port": given["GROUPEMENT_POSTGRES_PORT"], "dbname": "ordering",
-        "user": given["GROUPEMENT_POSTGRES_USER"], "password": given["GROUPEMENT_POSTGRES_PASSWORD"],
-    }  # fmt: skip
     assert reconciled(stack) == "0.00"
-    with psycopg.connect(**dsn) as database:  # type: ignore[arg-type]
+    with _database(stack, "ordering") as database:
         users = database.execute("select distinct datname, usename from pg_stat_activity where usename = 'finance'")
         contexts = ("membership", "suppliers", "tendering", "ordering")
         assert set(users.fetchall()) == {(name, "finance") for name in contexts}

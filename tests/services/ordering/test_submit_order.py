@@ -7,8 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import ValidationError
 
-from events.base import AlreadyExists, Unknown, derived_id
+from events.base import AlreadyExists, Unknown
 from events.ordering import CeilingApproached, CeilingReserved, LotAmount, OrderSubmitted
+from events.values import derived_id
 from infra.event_store import Outdated
 from services.ordering.ceiling import CeilingExceeded
 from services.ordering.commands import SubmitOrder
