@@ -1,4 +1,4 @@
-"""Headline figures over a hundred million ledger rows on a ClickHouse server, and against PostgreSQL on fewer.
+"""Headline figures over ten and a hundred million ledger rows on a ClickHouse server, and against PostgreSQL.
 
 Each figure is asked as finance asks it, over HTTP. As known at any instant it is held against the plain scan, to the
 cent. PostgreSQL gets the same rows (tests/bench/rows.py) and the same questions, and its answers must be the same.
@@ -26,7 +26,7 @@ from projections.ledger.sums import Slice, Sums, counts, sums
 from projections.projector import Projector
 from tests.bench.rows import in_postgres, sums_there
 
-ROWS, SHARED_ROWS = 100_000_000, 40_000_000
+ROWS, SHARED_ROWS = (10_000_000, 100_000_000), 40_000_000
 RUNS, RUNS_THERE, INSTANTS, CHECKED = 21, 3, 21, 5
 BYTES_PER_ROW = 250
 """More than a row takes, parts that are merged meanwhile included."""
@@ -65,13 +65,14 @@ class NoSpace(Exception):
     """The disk is too small for so many rows."""
 
 
-def measure(rows: int = ROWS, shared_rows: int = SHARED_ROWS) -> dict[str, Any]:
-    """Milliseconds of each question over the rows, and over `shared_rows` the ratio to PostgreSQL. Raises NoSpace."""
+def measure(sizes: Sequence[int] = ROWS, shared_rows: int = SHARED_ROWS) -> dict[str, Any]:
+    """Milliseconds of each question over so many rows, and over `shared_rows` the ratio to PostgreSQL. Raises NoSpace."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         home.chmod(0o711)
-        if (free := shutil.disk_usage(home).free) < rows * BYTES_PER_ROW:
-            raise NoSpace(f"{rows:,} rows need {rows * BYTES_PER_ROW:,} bytes in {home}, where {free:,} are free")
+        needed = max(sizes) * BYTES_PER_ROW
+        if (free := shutil.disk_usage(home).free) < needed:
+            raise NoSpace(f"{max(sizes):,} rows need {needed:,} bytes in {home}, where {free:,} are free")
         users = home / "clickhouse" / "users.d"
         users.mkdir(parents=True)
         (users / "bench.xml").write_text(GRANTS)
@@ -85,14 +86,16 @@ def measure(rows: int = ROWS, shared_rows: int = SHARED_ROWS) -> dict[str, Any]:
             there = {name: _timed(partial(sums_there, postgres, *one), RUNS_THERE) for name, one in ASKED.items()}
             for name, one in ASKED.items():
                 assert _cents(_here(analytics, name)) == _cents(sums_there(postgres, *one)), name
-        _fill(analytics, rows)
-        found = {name: _compare(analytics, plain, name) for name in ASKED}
-        found[AS_OF] |= _any_instant(analytics, plain)
-        found["orders counted by year (no roll-up)"] = {
-            **_timed(lambda: counts(analytics, ("year",), Slice("invoiced")), RUNS // 3),
-            "ratio": 1.0,
-        }
-    return {"rows": rows, "questions": found, "shared_rows": shared_rows, "here": here, "there": there}
+        sized = {rows: _questions(analytics, plain, rows) for rows in sizes}
+    return {"sizes": sized, "shared_rows": shared_rows, "here": here, "there": there}
+
+
+def _questions(analytics: Analytics, plain: Analytics, rows: int) -> dict[str, dict[str, float]]:
+    _fill(analytics, rows)
+    found = {name: _compare(analytics, plain, name) for name in ASKED}
+    found[AS_OF] |= _any_instant(analytics, plain)
+    counted = _timed(lambda: counts(analytics, ("year",), Slice("invoiced")), RUNS // 3)
+    return {**found, "orders counted by year (no roll-up)": {**counted, "ratio": 1.0}}
 
 
 def _server(port: int, **settings: Any) -> Server:

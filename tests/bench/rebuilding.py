@@ -26,7 +26,7 @@ from projections.rebuild import rebuild
 from services.ordering.app import build
 from tests.bench.synthetic import fill
 
-SIZES = (100_000, 1_000_000, 10_000_000)
+SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 COPIED = 10_000_000
 """From so many events on the log is made of copies."""
 ORDERS = 5 * 1096
