@@ -26,13 +26,17 @@ def project(projector: Projector, stores: Sequence[EventStore], on_progress: Pro
     total = sum(store.last_pos() - pos for store, pos in behind.items())
     done = 0
     for store in stores:
-        before = done
+        before, is_new = done, False
         for _ in projector.catch_up(store):
+            is_new = True
             reached = max(m.pos for (app, _), m in projector.marks().items() if app == store.context)
             done = before + reached - behind[store]
             if on_progress:
                 on_progress(min(done, total), total)
         done = before + store.last_pos() - behind[store]
+        if on_progress and is_new:
+            # Internal events at the end are read too.
+            on_progress(min(done, total), total)
 
 
 def make_anew(
