@@ -50,10 +50,8 @@ with
     (
         select
             * except raw,
-            arrayConcat(
-                arrayMap(l -> (toInt8(-1), l), e.reversed_lines),
-                arrayMap(l -> (sign, l), e.lines),
-                arrayMap(l -> (sign, l), e.lots)) as signed,
+            arrayConcat(e.reversed_lines, e.lines, e.lots) as its_lines,
+            arrayResize(arrayResize(emptyArrayInt8(), length(e.reversed_lines), -1), length(its_lines), sign) as signs,
             multiIf(
                 not isValidJSON(raw), 'the bytes are not JSON',
                 event_id = none, 'the event has no event_id',
@@ -63,29 +61,29 @@ with
                 what != 'reserved' and toUUIDOrZero(e.establishment_id) = none, 'establishment_id is not an id',
                 not match(e.currency, '^[A-Z]{3}$'), 'currency is not an ISO 4217 code',
                 what in ('rejected', 'withdrawn'), '',
-                empty(signed), 'the event has no lines',
+                empty(its_lines), 'the event has no lines',
                 -- Text is asked for here, where JSONExtract would take a number as well. Quotes within a JSON string
                 -- are escaped: this finds a key, wherever it stands.
                 match(raw, '"(?:amount|baseline_amount|base_quantity|excess)":\\s*[-+.\\d]'),
                     'money or a quantity is a JSON number, not text',
                 type = 'ordering.OrderSubmitted.v1' and not match(e.excess, money), 'excess is not money in two decimals',
-                arrayFirst(found -> found != '', arrayMap(s -> multiIf(
-                    not match(s.2.amount, money),
-                        concat('amount "', substring(s.2.amount, 1, 40), '" is not money in two decimals'),
+                arrayFirst(found -> found != '', arrayMap(l -> multiIf(
+                    not match(l.amount, money),
+                        concat('amount "', substring(l.amount, 1, 40), '" is not money in two decimals'),
                     what = 'reserved', if(toUUIDOrZero(e.agreement_id) = none or
-                        toUUIDOrZero(ifNull(s.2.lot_id, '')) = none, 'agreement_id or lot_id is not an id', ''),
-                    not match(ifNull(s.2.baseline_amount, '0'), money), 'baseline_amount is not money in two decimals',
-                    not match(s.2.base_quantity, '^\\d{1,12}(\\.\\d{1,6})?$'),
+                        toUUIDOrZero(ifNull(l.lot_id, '')) = none, 'agreement_id or lot_id is not an id', ''),
+                    not match(ifNull(l.baseline_amount, '0'), money), 'baseline_amount is not money in two decimals',
+                    not match(l.base_quantity, '^\\d{1,12}(\\.\\d{1,6})?$'),
                         'base_quantity is not a number of six decimals at most',
-                    toUUIDOrZero(s.2.agreement_id) = none or toUUIDOrZero(s.2.supplier_id) = none
-                        or (isNotNull(s.2.lot_id) and toUUIDOrZero(ifNull(s.2.lot_id, '')) = none),
+                    toUUIDOrZero(l.agreement_id) = none or toUUIDOrZero(l.supplier_id) = none
+                        or (isNotNull(l.lot_id) and toUUIDOrZero(ifNull(l.lot_id, '')) = none),
                         'agreement_id, supplier_id or lot_id is not an id',
-                    s.2.line_id = '' or s.2.category = '' or s.2.item = '', 'line_id, category or item is missing',
+                    l.line_id = '' or l.category = '' or l.item = '', 'line_id, category or item is missing',
                     arrayExists(day -> toString(toDateOrZero(day)) != day or day < '1990-01-01' or day > '2100-12-31',
-                        if(what = 'past', [ifNull(s.2.counted_on, ''), ifNull(s.2.received_on, '2000-01-01'),
-                            ifNull(s.2.invoiced_on, '2000-01-01')], [e.business_date]) as days),
+                        if(what = 'past', [ifNull(l.counted_on, ''), ifNull(l.received_on, '2000-01-01'),
+                            ifNull(l.invoiced_on, '2000-01-01')], [e.business_date]) as days),
                         concat('"', substring(arrayStringConcat(days, '" or "'), 1, 80), '" is not a day from 1990 to 2100'),
-                    ''), signed))
+                    ''), its_lines))
             ) as error
         from parsed
     )
@@ -122,7 +120,7 @@ from
 (
     -- A line of the past was ordered, and perhaps received and invoiced; any other line states one fact.
     select
-        * except signed, s.1 as its_sign, s.2 as l, n,
+        * except (its_lines, signs), its_sign, l, n,
         multiIf(
             n = 0, [],
             what = 'past', arrayFilter(fact -> isNotNull(fact.2),
@@ -130,7 +128,10 @@ from
             what = 'reserved', [('reserved', toNullable(toString(toDate(recorded_at, 'Europe/Paris'))))],
             [(what, toNullable(e.business_date))]) as facts
     from checked
-    left array join if(error = '', signed, []) as s, arrayEnumerate(if(error = '', signed, [])) as n
+    left array join
+        arrayResize(its_lines, if(error = '', length(signs), 0)) as l,
+        arrayResize(signs, if(error = '', length(signs), 0)) as its_sign,
+        arrayEnumerate(arrayResize(signs, if(error = '', length(signs), 0))) as n
 )
 left array join facts as f, arrayEnumerate(facts) as k
 order by pos, line
