@@ -7,6 +7,7 @@ once more, as it came, for whoever watches topics.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -22,6 +23,7 @@ from events.values import Instant, derived_id
 from infra.event_store import NAMESPACE
 from infra.kafka import Headers, NoSuchTopic, dead_letter_topic_of, let_go, opened
 from infra.log import Entry
+from infra.telemetry import trace_of
 from infra.topic import DELIVERY_MS, PRODUCER, between
 
 LETTERS = derived_id(NAMESPACE, "dead-letters")
@@ -187,6 +189,16 @@ def headers_of_letter(letter: MessageParked, message: Message, reader: str) -> l
         "pos": "" if letter.pos is None else letter.pos,
     }
     return [*message.headers, *((PREFIX + name, str(value).encode()) for name, value in said.items())]
+
+
+def tell(log: logging.Logger, letter: MessageParked, message: Message) -> None:
+    """Warns that a message was parked.
+
+    Outside of any request: the trace is that of the request which caused the message, where its headers name one.
+    """
+    parent = next((value for name, value in message.headers if name == "traceparent"), None) or b""
+    told = {"dead_letter": letter.name, "kind": letter.kind, "trace_id": trace_of(parent.decode(errors="replace"))}
+    log.warning("parked as dead letter %s: %s", letter.name, letter.reason, extra=told)
 
 
 class DeadLetterTopics:

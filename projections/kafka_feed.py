@@ -19,7 +19,7 @@ from aiokafka import TopicPartition
 from kafka.errors import KafkaError
 
 from infra.clickhouse import Analytics
-from infra.dead_letters import DeadLetterTopics, Message, foreign
+from infra.dead_letters import DeadLetterTopics, Message, foreign, tell
 from infra.kafka import NoSuchTopic, UnreadableMessage, entry_of, topic_of
 from infra.log import Entry
 from infra.metrics import shown
@@ -144,7 +144,7 @@ class KafkaFeed:
             else:
                 self._waits.pop("dead letters", None)
                 self.unreadable += 1
-                log.warning("a dead letter: %s", reason)
+                tell(log, letter, found)
                 return
 
     async def _append(self, context: str) -> None:

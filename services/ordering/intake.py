@@ -12,10 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from infra.dead_letters import Message, MessageParked, foreign, parked
+from infra.dead_letters import Message, MessageParked, foreign, parked, tell
 from infra.kafka import UnreadableMessage, entry_of
 from infra.log import BeyondTheEnd, Entry, Mark
-from infra.telemetry import trace_of
 from services.ordering.inbox import Inbox, NotTaken
 
 log = logging.getLogger(__name__)
@@ -168,10 +167,7 @@ class Intake:
         self._outlet.put(letter, message, self._reader)
         self._inbox.park(letter)
         self.counts["parked"] += 1
-        # Outside of any request: the trace is that of the request which caused the message.
-        parent = next((value for name, value in message.headers if name == "traceparent"), b"")
-        told = {"dead_letter": letter.name, "kind": letter.kind, "trace_id": trace_of(parent.decode(errors="replace"))}
-        log.warning("parked as dead letter %s: %s", letter.name, letter.reason, extra=told)
+        tell(log, letter, message)
 
     def _miss(self, lane: Lane, reached: int) -> None:
         """Something between `reached` and what has arrived is missing. Raises Rewind, once for each position."""

@@ -295,10 +295,14 @@ def test_a_store_that_was_restored_meanwhile_is_told_before_anything_is_read(wor
     assert isinstance(fed.trouble, OtherStore)
 
 
-def test_messages_that_are_no_events_go_to_the_dead_letters(world: World) -> None:
+def test_messages_that_are_no_events_go_to_the_dead_letters_and_the_log_says_which_request_they_came_from(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     put(world.store, *orders(10))
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    caused = ("traceparent", f"00-{trace}-00f067aa0ba902b7-01".encode())
     with closing(opened(KafkaProducer, world.broker.bootstrap)) as producer:
-        producer.send(topic_of(CONTEXT), b"{}", b"who?", [("pos", b"one")], 2)
+        producer.send(topic_of(CONTEXT), b"{}", b"who?", [("pos", b"one"), caused], 2)
         producer.send(topic_of(CONTEXT), None, b"nobody", [], 2)
         producer.flush()
     world.send(*world.published())
@@ -308,6 +312,11 @@ def test_messages_that_are_no_events_go_to_the_dead_letters(world: World) -> Non
     letters = messages(world.broker, dead_letter_topic_of(CONTEXT))[2]
     assert [(letter.key, letter.value) for letter in letters] == [(b"who?", b"{}"), (b"nobody", None)]
     assert [dict(letter.headers)["dead_letter_reader"] for letter in letters] == [b"projector"] * 2
+    told = [vars(line) for line in caplog.records if "parked" in line.getMessage()]
+    assert [(line["dead_letter"], line["trace_id"]) for line in told] == [
+        ("ordering/2/@0", trace),
+        ("ordering/2/@1", ""),
+    ]
 
 
 def test_while_the_engine_hangs_memory_is_bounded_and_partitions_rest(
