@@ -55,6 +55,8 @@ class Log:
         self._marks = {lane: (marks or {}).get(lane, Mark()) for lane in range(store.lanes)}
         self.read = min(mark.pos for mark in self._marks.values()) if read is None else read
         """Position of the last event looked at, internal ones included."""
+        self.is_at_end = False
+        """Whether the last page was not a full one: what follows it, if anything, came after it was read."""
         end = store.last_pos()
         if (furthest := max(self.read, *(mark.pos for mark in self._marks.values()))) > end:
             msg = (
@@ -66,6 +68,7 @@ class Log:
     def page(self, limit: int = PAGE) -> list[Entry] | None:
         """The next entries, perhaps none of a page of internal events; None at the end of the log."""
         found = self._store.recorder.select_notifications(self.read, limit, inclusive_of_start=False)
+        self.is_at_end = len(found) < limit
         if not found:
             return None
         entries = []

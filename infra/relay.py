@@ -20,12 +20,14 @@ from kafka.errors import KafkaError
 from infra.checkpoint import STORE_IS_AWAY, Checkpoint, Checkpoints, Seat, Taken, seat_at
 from infra.event_store import EventStore
 from infra.kafka import NoSuchTopic, OtherPartitions
-from infra.log import PAGE, BeyondTheEnd, Entry, Log, Mark
+from infra.log import BeyondTheEnd, Entry, Log, Mark
 from infra.topic import BATCH_BYTES, Sent, TailLost, Topic
 
 ENVELOPE_BYTES = 1_000
 """What headers and key add to an event's message, at most."""
-FOLLOWED = 2 * PAGE
+AT_ONCE = 1_000
+"""Events that are read at once, sent, waited for and noted."""
+FOLLOWED = 2 * AT_ONCE
 """Events noted as sent that a relay looks at before it goes on."""
 CHECK_SECONDS = 1.0
 """How often the topic is looked after, and requests to send again are answered."""
@@ -37,8 +39,9 @@ class Source(Protocol):
     """A log of published events, from some position on. `infra.log.Log` is one."""
 
     read: int
+    is_at_end: bool
 
-    def page(self, limit: int = PAGE) -> list[Entry] | None:
+    def page(self, limit: int = AT_ONCE) -> list[Entry] | None:
         """The next entries; None at the end of the log."""
 
 
@@ -55,6 +58,9 @@ class Outlet(Protocol):
 
     def send(self, entry: Entry) -> Any:
         """Hands an event over; what comes back is for `settle`."""
+
+    def leave(self) -> None:
+        """Lets everything that was handed over leave, and does not wait for it."""
 
     def settle(self, futures: Sequence[Any]) -> None:
         """Returns when all of them have arrived; raises where one has not."""
@@ -79,21 +85,28 @@ class Transfer:
         """For each lane the last event that was acknowledged."""
         lowered = [mark.pos for lane, mark in self.marks.items() if mark.pos < stored[lane].pos]
         self._log = open_log(self.marks, min([saved.read, *lowered]))
-
-    @property
-    def read(self) -> int:
+        self.read = self._log.read
         """How far the log has been carried, internal events included."""
-        return self._log.read
+        self._ahead: list[Entry] | None = None
+        """The next page, where it was read while the one before it was on its way."""
 
     def step(self) -> int | None:
         """Carries a page and notes it; how many events it had, None at the end of the log."""
-        page = self._log.page()
-        if page is None:
+        page, self._ahead = self._ahead, None
+        if page is None and (page := self._log.page(AT_ONCE)) is None:
             return None
-        self._deliver(page)
+        read = self._log.read
+        *before, last = list(parts(page)) or [[]]
+        for part in before:
+            self._outlet.settle(self._sent(part))
+        futures = self._sent(last)
+        if not self._log.is_at_end:
+            self._ahead = self._log.page(AT_ONCE)
+        self._outlet.settle(futures)
         for entry in page:
             self.marks[entry.lane] = Mark(entry.pos, entry.recorded_at)
-        self._checkpoints.save(Checkpoint(self._outlet.identity, self._log.read, dict(self.marks)))
+        self.read = read
+        self._checkpoints.save(Checkpoint(self._outlet.identity, read, dict(self.marks)))
         return len(page)
 
     def attend(self) -> int:
@@ -106,29 +119,32 @@ class Transfer:
                 self._checkpoints.answered(lane, mark)
                 continue
             log = self._open_log({**self.marks, lane: mark}, mark.pos)
-            while log.read < end and (page := log.page()) is not None:
+            while log.read < end and (page := log.page(AT_ONCE)) is not None:
                 entries = [entry for entry in page if entry.lane == lane and entry.pos <= end]
-                self._deliver(entries)
+                for part in parts(entries):
+                    self._outlet.settle(self._sent(part))
                 count += len(entries)
             self._checkpoints.answered(lane, mark)
         return count
 
-    def _deliver(self, entries: Sequence[Entry]) -> None:
-        for part in parts(entries):
-            self._outlet.settle([self._outlet.send(entry) for entry in part])
+    def _sent(self, part: Sequence[Entry]) -> list[Any]:
+        futures = [self._outlet.send(entry) for entry in part]
+        self._outlet.leave()
+        return futures
 
 
 def parts(entries: Iterable[Entry], most: int = BATCH_BYTES) -> Iterator[list[Entry]]:
-    """Entries in parts of at most so many bytes, or of one entry: what a lane is sent at once leaves as one batch."""
+    """Entries in parts of at most so many bytes for a lane, or of one entry of it: each leaves as one batch a lane."""
     part: list[Entry] = []
-    size = 0
+    sizes: dict[int, int] = {}
     for entry in entries:
-        more = len(entry.raw) + ENVELOPE_BYTES
-        if part and size + more > most:
+        size = sizes.get(entry.lane, 0) + len(entry.raw) + ENVELOPE_BYTES
+        if size > most and entry.lane in sizes:
             yield part
-            part, size = [], 0
+            part, sizes = [], {}
+            size = len(entry.raw) + ENVELOPE_BYTES
         part.append(entry)
-        size += more
+        sizes[entry.lane] = size
     if part:
         yield part
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from datetime import datetime
 from importlib.util import find_spec
@@ -31,7 +32,7 @@ from infra.log import Entry, Mark
 DELIVERY_MS = PATIENCE_MS + 5_000
 """How long the producer tries; a page is acknowledged, or has failed, by then."""
 BATCH_BYTES = 1_000_000
-"""The most that is sent before it is waited for: of each lane one batch, which arrives whole or not at all."""
+"""The most of a lane that is sent before it is waited for: one batch, which arrives whole or not at all."""
 PRODUCER = {
     "acks": "all",
     # Explicitly: as a default it is dropped without a word where another setting conflicts.
@@ -39,7 +40,7 @@ PRODUCER = {
     "compression_type": "lz4",
     "batch_size": BATCH_BYTES,
     "max_request_size": MESSAGE_BYTES,
-    # A batch leaves when `settle` flushes, not before the page is complete.
+    # A batch leaves when `leave` flushes, not before the page is complete.
     "linger_ms": 2_000,
     "delivery_timeout_ms": DELIVERY_MS,
     "max_block_ms": 5_000,
@@ -89,7 +90,10 @@ class Topic:
             self.identity = self._identity()
             self._ends = self._end_offsets()
             self._producer = opened(KafkaProducer, bootstrap, **PRODUCER)
+            # Closed after the producer, whose closing ends a flush that nobody answers.
+            self._beside = opening.enter_context(ThreadPoolExecutor(1, "flush"))
             opening.callback(let_go, self._producer)
+            self._flush: Future[None] | None = None
             self._open = opening.pop_all()
 
     def close(self) -> None:
@@ -153,9 +157,14 @@ class Topic:
         except ValueError as error:  # the producer has heard that the topic is gone, or smaller
             raise NoSuchTopic(f"the topic {self.name}, partition {entry.lane}, is gone: {error}") from error
 
+    def leave(self) -> None:
+        """Lets everything that was handed over leave, and does not wait for it."""
+        self._flush = self._beside.submit(self._producer.flush, 2 * DELIVERY_MS / 1_000)
+
     def settle(self, futures: Sequence[Any]) -> None:
         """Returns when the broker has acknowledged all of them, in the place where they belong."""
-        self._producer.flush(2 * DELIVERY_MS / 1_000)
+        if self._flush is not None:
+            self._flush.result()
         acknowledged = [future.get(0) for future in futures]
         for message in acknowledged:
             self._note_end(message.partition, message.offset, message.offset + 1)

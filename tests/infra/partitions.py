@@ -39,6 +39,9 @@ class Partitions:
     def send(self, entry: Entry) -> Entry:
         return entry
 
+    def leave(self) -> None:
+        """A batch arrives when it is waited for."""
+
     def settle(self, futures: Sequence[Entry]) -> None:
         fates = {lane: self.fate(lane) for lane in sorted({entry.lane for entry in futures})}
         shorter = False
