@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -118,6 +118,8 @@ class Watch(Collector):
     parts: Sequence[Part] = ()
     reasons: Callable[[], list[str]] = list
     """Why the process may not be used, besides its parts."""
+    numbers: Callable[[], Mapping[str, int | None]] = dict
+    """What `/health` counts besides, by name; null where it is not known yet. Waits for nobody."""
     clock: Callable[[], float] = time.monotonic
     _delays: dict[tuple[str, str, int], Delay] = field(default_factory=dict)
     _looking: threading.Lock = field(default_factory=threading.Lock)
@@ -207,7 +209,7 @@ def answer(watch: Watch, path: str) -> tuple[int, str, bytes] | None:
         case "/metrics":
             return HTTPStatus.OK, CONTENT_TYPE_PLAIN_0_0_4, watch.metrics()
         case "/health":
-            body = {"status": "alive", "role": watch.role, "parts": watch.states()}
+            body = {"status": "alive", "role": watch.role, "parts": watch.states(), **watch.numbers()}
             return HTTPStatus.OK, "application/json", to_json(body)
         case "/ready":
             reasons = watch.ready()

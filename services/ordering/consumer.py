@@ -83,8 +83,8 @@ class Reactions:
 
     def __init__(self, ordering: Ordering, bootstrap: str, sources: Sources) -> None:
         self.ordering = ordering
-        self.letters = Letters()
-        """The open dead letters."""
+        self.letters: Letters | None = None
+        """The open dead letters, as of the last look; None before the first one."""
         self.lag: dict[Lane, int] = {}
         """For each lane that is read here, the messages between what was taken in and the partition's end."""
         self._bootstrap = bootstrap
@@ -107,7 +107,7 @@ class Reactions:
     def alarms(self) -> tuple[str, ...]:
         """What somebody should look at: dead letters, and lanes of which something is missing."""
         waiting = [_waiting(lane, mark) for lane, mark in list(self._intake.waiting.items())]
-        letters = list(self.letters.open.values())
+        letters = list((self.letters or Letters()).open.values())
         named = [f"dead letter {letter.name}: {letter.reason}" for letter in letters[:SHOWN]]
         more = [f"{len(letters) - SHOWN} dead letters more: groupement dead-letters list"] * (len(letters) > SHOWN)
         return (*waiting, *named, *more)
@@ -121,7 +121,8 @@ class Reactions:
     def problems(self) -> tuple[tuple[str, str], ...]:
         """Kind and context of each alarm: `chain` where something is missing, `dead letter`."""
         chains = [("chain", lane.context) for lane in list(self._intake.waiting)]
-        return (*chains, *(("dead letter", letter.source) for letter in list(self.letters.open.values())))
+        letters = list((self.letters or Letters()).open.values())
+        return (*chains, *(("dead letter", letter.source) for letter in letters))
 
     @property
     def counts(self) -> dict[str, int]:

@@ -20,7 +20,7 @@ def run(settings: Settings, host: str, port: int) -> None:
         stack.callback(reactions.ordering.store.close)
         stop = stack.enter_context(signalled())
         if port:
-            stack.enter_context(watched(Watch("reactions", [_part_of(reactions)]), port, host))
+            stack.enter_context(watched(watch_of(reactions), port, host))
         work = Work(reactions.run)
         work.start()
         while not stop.wait(1) and work.is_alive:
@@ -28,6 +28,16 @@ def run(settings: Settings, host: str, port: int) -> None:
         work.stop()
         if work.fault is not None:
             raise work.fault
+
+
+def watch_of(reactions: consumer.Reactions) -> Watch:
+    """What the process shows of itself; `/health` counts the dead letters that are open in the store."""
+
+    def numbers() -> dict[str, int | None]:
+        letters = reactions.letters
+        return {"open_dead_letters": None if letters is None else len(letters.open)}
+
+    return Watch("reactions", [_part_of(reactions)], numbers=numbers)
 
 
 def _part_of(reactions: consumer.Reactions) -> Part:

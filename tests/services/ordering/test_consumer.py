@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 
 from events.membership import AdhesionGranted
+from infra import watch
+from infra.dead_letters import Letters
 from infra.event_store import EventStore, Request
 from infra.kafka import dead_letter_topic_of, headers_of, make_topics, opened, partitions, topic_of
 from infra.local.kafka import Kafka
@@ -25,6 +28,7 @@ from services.membership import app as membership
 from services.membership.commands import GrantAdhesion, JoinEstablishment
 from services.ordering.consumer import Reactions, build
 from services.ordering.reactions import adhesion_stream
+from services.processes.reactions import watch_of
 from services.suppliers import app as suppliers
 from services.tendering import app as tendering
 from tests.broker import delete, messages
@@ -215,6 +219,20 @@ def replace_home(world: World) -> World:
     return world
 
 
+def open_letters(reactions: Reactions) -> int | None:
+    """What `/health` of the process says."""
+    answer = watch.answer(watch_of(reactions), "/health")
+    assert answer is not None
+    found: int | None = json.loads(answer[2])["open_dead_letters"]
+    return found
+
+
+def test_before_they_have_looked_reactions_say_no_number_of_dead_letters(embedded: World) -> None:
+    reactions = build(embedded.settings)
+    assert open_letters(reactions) is None
+    reactions.ordering.store.close()
+
+
 def test_poison_is_parked_and_what_has_nothing_to_do_with_it_goes_on(world: World) -> None:
     world.publish(3)
     log = world.log()
@@ -226,7 +244,8 @@ def test_poison_is_parked_and_what_has_nothing_to_do_with_it_goes_on(world: Worl
     with in_thread(world.settings) as reactions:
         until(lambda: world.is_noted(reactions))
         names = [f"membership/0/{log[1].pos}", f"membership/0/{log[3].pos}", "membership/0/@6"]
-        until(lambda: sorted(reactions.letters.open) == sorted(names))
+        until(lambda: sorted((reactions.letters or Letters()).open) == sorted(names))
+        assert open_letters(reactions) == 3
         assert sorted(alarm.split(":")[0] for alarm in reactions.alarms) == [
             f"dead letter {name}" for name in sorted(names)
         ]
@@ -251,12 +270,13 @@ def test_what_was_too_new_is_taken_in_when_a_newer_version_starts(
     newer = replace(log[1], type="membership.AdhesionGranted.v2")
     embedded.send(log[0], newer, *log[2:])
     with in_thread(embedded.settings) as reactions:
-        until(lambda: len(reactions.letters.open) == 1)
+        until(lambda: open_letters(reactions) == 1)
     monkeypatch.setattr(AdhesionGranted, "TOPIC", newer.type)
     monkeypatch.setattr(AdhesionGranted, "UPCASTS", {1: lambda document: document})
     with in_thread(embedded.settings) as reactions:
         until(lambda: reactions.counts.get("settled") == 1)
         until(lambda: reactions.state == "reacting" and not reactions.alarms)
+        until(lambda: open_letters(reactions) == 0)
         assert len(reactions.ordering.store.events(adhesion_stream(newer.stream_id, AGREEMENT))) == 1
 
 
