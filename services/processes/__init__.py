@@ -6,6 +6,7 @@ All of them end on SIGTERM and SIGINT, and finish what they have begun: a reques
 from __future__ import annotations
 
 import logging
+import socket
 from enum import StrEnum
 from importlib import import_module
 from typing import Protocol, cast
@@ -18,7 +19,8 @@ from infra.settings import Settings
 from services.processes.work import signalled
 
 RETRY_SECONDS = 1.0
-"""The pause before a store that does not answer is asked again; each question takes 5 s at most."""
+"""The pause before a store that does not answer is asked again; each question takes ANSWER_SECONDS at most."""
+ANSWER_SECONDS = 5.0
 log = logging.getLogger(__name__)
 CONTEXTS = ("membership", "suppliers", "tendering", "ordering")
 
@@ -35,6 +37,10 @@ class Role(StrEnum):
     PROJECTOR = "projector"
     REACTIONS = "reactions"
     GATEWAY = "gateway"
+
+
+OF_FIGURES = frozenset({*(Role(context) for context in CONTEXTS), Role.FINANCE})
+"""What opens the projections as it starts; the projector waits for its engine whenever it is away."""
 
 
 class Runs(Protocol):
@@ -64,12 +70,17 @@ def _stores_are_there(settings: Settings, role: Role) -> bool:
     with signalled() as stop:
         while not stop.is_set():
             try:
+                if settings.clickhouse_host and role in OF_FIGURES:
+                    # The driver would tell each attempt as an error of its own.
+                    place = (settings.clickhouse_host, settings.clickhouse_port)
+                    socket.create_connection(place, ANSWER_SECONDS).close()
                 for context in (role.value,) if role.value in CONTEXTS else CONTEXTS:
                     schema.check(f"the {context} store", _version(settings, context), schema.STORE_VERSION)
-            except OperationalError as error:
-                if str(error) != told:
-                    told = str(error)
-                    log.warning("waiting for the stores: %s", told.strip())
+            except (OperationalError, OSError) as error:
+                where = "the stores" if isinstance(error, OperationalError) else "ClickHouse"
+                if (said := f"waiting for {where}: {str(error).strip()}") != told:
+                    told = said
+                    log.warning("%s", told)
                 stop.wait(RETRY_SECONDS)
             else:
                 return True

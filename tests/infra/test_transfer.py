@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -114,6 +115,20 @@ def test_a_relay_that_starts_again_sends_nothing_twice(world: World) -> None:
     assert world.missing() == []
 
 
+def test_what_is_read_ahead_is_not_noted_as_carried(settings: Settings) -> None:
+    world = World(settings, page=6)
+    world.publish(20)
+    transfer = world.transfer()
+    count = transfer.step()
+    assert transfer._ahead, "the next page was read while this one was on its way"
+    assert count == sum(map(len, world.topic.lanes))
+    assert world.notes.checkpoint is not None
+    assert transfer.read == world.notes.checkpoint.read < transfer._ahead[0].pos
+    world.drain()  # by another relay: this one dies with what it had read
+    assert world.missing() == []
+    assert sum(map(len, world.topic.lanes)) == 20
+
+
 @pytest.mark.parametrize("fate", ["lost", "unanswered"])
 def test_nothing_is_noted_before_all_lanes_of_a_page_have_acknowledged(world: World, fate: str) -> None:
     world.publish(20)
@@ -220,6 +235,9 @@ def test_parts_keep_the_order_and_are_as_large_as_they_may_be() -> None:
     entries = [Entry(0, n, n - 1, UUID(int=1), n, "t", START, raw) for n, raw in enumerate(raws, start=1)]
     found = list(parts(entries, 2 * ENVELOPE_BYTES + 4_010))
     assert [[entry.pos for entry in part] for part in found] == [[1, 2], [3], [4], [5, 6]]
+    elsewhere = [replace(entry, lane=entry.pos % 2) for entry in entries]
+    found = list(parts(elsewhere, 2 * ENVELOPE_BYTES + 4_010))
+    assert [[entry.pos for entry in part] for part in found] == [[1, 2, 3], [4, 5], [6]], "so many bytes of a lane"
     assert list(parts([])) == []
 
 

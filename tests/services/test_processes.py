@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -28,17 +29,19 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     shutil.rmtree(found, ignore_errors=True)
 
 
-def started(folder: Path, port: int, password: str) -> subprocess.Popen[str]:
+def started(
+    folder: Path, port: int, password: str, waits_for: str = "the stores", **given: str
+) -> subprocess.Popen[str]:
     """The process of finance, once it has said that it waits."""
-    given = {"HOST": "127.0.0.1", "PORT": str(port), "PASSWORD": password}
-    variables = {f"GROUPEMENT_POSTGRES_{name}": value for name, value in given.items()}
+    given |= {"POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": str(port), "POSTGRES_PASSWORD": password}
+    variables = {f"GROUPEMENT_{name}": value for name, value in given.items()}
     process = subprocess.Popen(
         [sys.executable, "-m", "services.cli", "--home", str(folder / "home"), "run", "finance"],
         env={**os.environ, **variables}, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stderr is not None
     first = process.stderr.readline()
-    assert "waiting for the stores" in first, first + process.stderr.read()
+    assert f"waiting for {waits_for}" in first, first + process.stderr.read()
     return process
 
 
@@ -59,3 +62,15 @@ def test_a_process_that_waits_for_its_stores_ends_in_order(folder: Path) -> None
     process = started(folder, free_port(), "none")
     process.terminate()
     assert (process.communicate(timeout=60)[1], process.returncode) == ("", 0)
+
+
+def test_a_process_that_shows_figures_waits_for_clickhouse_too(folder: Path) -> None:
+    port = free_port()
+    with started(
+        folder, free_port(), "none", "ClickHouse", CLICKHOUSE_HOST="127.0.0.1", CLICKHOUSE_PORT=str(port)
+    ) as process:
+        assert process.stderr is not None
+        with socket.create_server(("127.0.0.1", port)):
+            assert "waiting for the stores" in process.stderr.readline()
+        process.terminate()
+        assert (process.communicate(timeout=60)[1], process.returncode) == ("", 0)
