@@ -42,6 +42,7 @@ WAYS = {
     "file": "inserts of the same bytes at hand, same SQL, one after the other",
     "feed": "projector: Kafka to ledger, exactly once",
     "engine": "ClickHouse's Kafka engine with two materialized views, at least once",
+    "engines": "the same with two consumers, a thread each",
     "runner": "the library's projection runner, one event at a time",
 }
 DERIVED = {"ledger": "raw_log"}
@@ -53,7 +54,8 @@ GRANTS = """<clickhouse><users><bench>
 ENGINE = """
 create table queue (raw String) engine = Kafka
 settings kafka_broker_list = '{bootstrap}', kafka_topic_list = '{topic}', kafka_group_name = '{group}',
-    kafka_format = 'RawBLOB', kafka_num_consumers = 1, kafka_max_block_size = 100000, kafka_flush_interval_ms = 500
+    kafka_format = 'RawBLOB', kafka_num_consumers = {consumers}, kafka_thread_per_consumer = 1,
+    kafka_max_block_size = 100000, kafka_flush_interval_ms = 500
 """
 TO_RAW = """
 create materialized view to_raw to raw_log as
@@ -101,7 +103,8 @@ def measure(events: int = EVENTS) -> dict[str, Any]:
             "relay": lambda: _relay(broker.bootstrap, store),
             "file": lambda: _file(analytics, store),
             "feed": lambda: _feed(settings, broker.bootstrap, analytics, entries),
-            "engine": lambda: _engine(analytics, broker.bootstrap, entries),
+            "engine": lambda: _engine(analytics, broker.bootstrap, entries, 1),
+            "engines": lambda: _engine(analytics, broker.bootstrap, entries, 2),
         }
         seconds: dict[str, list[float]] = {way: [] for way in ways}
         for _ in range(RUNS):
@@ -118,6 +121,7 @@ def measure(events: int = EVENTS) -> dict[str, Any]:
         "ratios": {
             "relay to kafka-python alone": rates["relay"] / rates["alone"],
             "projector to ClickHouse's Kafka engine": rates["feed"] / rates["engine"],
+            "projector to the engine with two consumers": rates["feed"] / rates["engines"],
             "projector to the insert of the same bytes": rates["feed"] / rates["file"],
             "projector to the library's runner": rates["feed"] / rates["runner"],
         },
@@ -212,14 +216,16 @@ def _feed(settings: Settings, bootstrap: str, analytics: Analytics, entries: lis
         return asyncio.run(main())
 
 
-def _engine(analytics: Analytics, bootstrap: str, entries: list[Entry]) -> float:
+def _engine(analytics: Analytics, bootstrap: str, entries: list[Entry], consumers: int) -> float:
     """ClickHouse's own way: a table of engine Kafka, and a materialized view for each table; at least once."""
     made = _empty(analytics)
     select = (rows_sql("ledger", CONTEXT) or "").partition("insert into ledger_gN")[2]
     start, end = select.index("        where app = {app:String}"), select.index("    ),\n    checked as")
     analytics.command(f"create materialized view to_ledger to ledger_g1 as {select[:start]}{select[end:]}")
     started = time.perf_counter()
-    analytics.command(ENGINE.format(bootstrap=bootstrap, topic=topic_of(CONTEXT), group=f"bench-{uuid4()}"))
+    analytics.command(
+        ENGINE.format(bootstrap=bootstrap, topic=topic_of(CONTEXT), group=f"bench-{uuid4()}", consumers=consumers)
+    )
     analytics.command(TO_RAW)
     _wait(made, entries)
     seconds = time.perf_counter() - started
