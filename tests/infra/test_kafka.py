@@ -151,6 +151,7 @@ def test_a_producer_is_let_go_of_though_its_broker_hangs_with_what_it_was_sent(b
     delete(broker, "hanging-events", "hanging-dead-letters")
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # pytest would keep the socket that one names
 @pytest.mark.parametrize("broker_is", ["mute", "not there"])
 def test_where_nobody_answers_nothing_is_left_behind(broker_is: str) -> None:
     """kafka-python itself leaves sockets and a thread behind each time."""
@@ -167,10 +168,16 @@ def test_where_nobody_answers_nothing_is_left_behind(broker_is: str) -> None:
         # A process that waits makes so little that its garbage collector looks once in a quarter of an hour.
         gc.disable()
         try:
-            for kind in (KafkaAdminClient, KafkaConsumer, KafkaProducer):
-                with pytest.raises(KafkaTimeoutError):
+            for kind in 3 * (KafkaAdminClient, KafkaConsumer, KafkaProducer):
+                # Not `pytest.raises`: it keeps the error, and so what the error holds.
+                try:
                     opened(kind, f"127.0.0.1:{place.getsockname()[1]}", bootstrap_timeout_ms=200)
-            assert held() == before
+                except KafkaTimeoutError:
+                    continue
+                pytest.fail(f"{kind.__name__} found a broker")
+            files, threads = held()
+            assert threads == before[1]
+            assert files - before[0] <= 1, "the last error may hold a socket, until the next one"
         finally:
             gc.enable()
 
