@@ -7,14 +7,17 @@ begins at the newest message; it answers whom a header names; it decodes headers
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import reduce
 from operator import or_
 from typing import Any
 
-from aiokafka import ConsumerRebalanceListener
+from aiokafka import ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import IllegalStateError
 from faststream import AckPolicy, FastStream
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.specification import AsyncAPI
@@ -28,6 +31,8 @@ GROUP = "ordering"
 """The consumer group: one for each service."""
 BATCH = 500
 """Messages that are taken in at once, at most."""
+COMMITTED_SECONDS = 5.0
+"""How long the broker may take to say what was acknowledged of a partition."""
 HOST = "kafka:9092"
 """Where the containers find the broker."""
 log = logging.getLogger(__name__)
@@ -95,3 +100,31 @@ def described() -> dict[str, Any]:
     app, _ = channels(HOST, take)
     found: dict[str, Any] = app.schema.to_specification().to_jsonable()
     return found
+
+
+def seek(consumer: Any, place: TopicPartition, offset: int) -> None:
+    """Goes on from an offset, unless the partition was given to another process: that begins where the store says."""
+    with suppress(IllegalStateError):
+        consumer.seek(place, offset)
+
+
+class Resume(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Begins one message before the acknowledged offset: one that does not follow shows what is missing before it."""
+
+    def __init__(self, is_anew: set[str]) -> None:
+        self._is_anew = is_anew
+        self.subscriber: Any = None
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        """Nothing: positions are in the store."""
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """Seeks."""
+        for place in assigned:
+            offset = None
+            if place.topic not in self._is_anew:
+                # The group stands still until this returns. From the beginning on, nothing is taken in twice.
+                with suppress(TimeoutError):
+                    committed = self.subscriber.consumer.committed(place)
+                    offset = await asyncio.wait_for(committed, COMMITTED_SECONDS)
+            seek(self.subscriber.consumer, place, max(0, (offset or 0) - 1))

@@ -14,8 +14,7 @@ from itertools import chain, groupby
 from typing import Any
 from uuid import UUID
 
-from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import IllegalStateError
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError as AioKafkaError
 from faststream.kafka import KafkaMessage
 from kafka import KafkaAdminClient
@@ -29,13 +28,15 @@ from infra.log import BeyondTheEnd, Mark
 from infra.settings import Settings
 from services.ordering.app import Ordering
 from services.ordering.app import build as build_ordering
-from services.ordering.channels import READ, channels
+from services.ordering.channels import READ, Resume, channels, seek
 from services.ordering.intake import Intake, Lane, Rewind, Sources, TryAgain
 
 CHECK_SECONDS = 1.0
 """How often topics and dead letters are looked after."""
 ASK_SECONDS = 30.0
 """How often a relay is asked again for the same."""
+PATIENCE_SECONDS = 30.0
+"""How long the client may take to begin, or to end: it was seen to do neither for two minutes, and said nothing."""
 PAUSE_SECONDS = 0.5
 """The pause before messages that could not be taken in are tried again; twice as long each time, at most ten times."""
 SHOWN = 5
@@ -162,15 +163,17 @@ class Reactions:
             # What was too new for the code that ran here before may be readable now.
             retried = await asyncio.to_thread(self.ordering.inbox.retry)
             self._intake.counts["settled"] += sum(one.is_settled for one in retried)
-            listener = _Resume(is_anew)
+            listener = Resume(is_anew)
             app, listener.subscriber = channels(self._bootstrap, self._handle, listener)
             try:
-                await app.start()
+                await asyncio.wait_for(app.start(), PATIENCE_SECONDS)
                 self._phase = "reacting"
                 self._troubles.clear()
                 await self._look_after(admin, listener.subscriber)
             finally:
-                await app.stop()
+                # What is left of it then harms nobody: one message is taken in at a time, positions are in the store.
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(app.stop(), PATIENCE_SECONDS)
 
     async def _look_after(self, admin: KafkaAdminClient, subscriber: Any) -> None:
         """Until it is to stop. Raises TopicAnew, NoSuchTopic."""
@@ -224,14 +227,14 @@ class Reactions:
                 await asyncio.to_thread(self._intake.take, *lane, messages)
         except Rewind as missing:
             log.warning("reactions of ordering: %s; reading again from the beginning", missing)
-            _seek(consumer, place, 0)
+            seek(consumer, place, 0)
             return True
         except Exception as error:
             # Whatever it is, what was not taken in must come again, and the process must go on and say so.
             if not isinstance(error, EXPECTED):
                 log.exception("reactions of ordering fail on %s, lane %d", *lane)
             self._troubles[str(lane)] = _said(error)
-            _seek(consumer, place, records[0].offset)
+            seek(consumer, place, records[0].offset)
             self._failures += 1
             return False
         self._troubles.pop(str(lane), None)
@@ -267,12 +270,6 @@ def lane_of(place: TopicPartition) -> Lane:
 CONTEXT_OF = {topic_of(context): context for context in READ}
 
 
-def _seek(consumer: Any, place: TopicPartition, offset: int) -> None:
-    # A partition that was given to another process meanwhile begins there where it stands in the store.
-    with suppress(IllegalStateError):
-        consumer.seek(place, offset)
-
-
 def _identities(admin: KafkaAdminClient) -> dict[str, UUID]:
     """The identity of each topic that is read. Raises NoSuchTopic."""
     names = list(CONTEXT_OF)
@@ -280,20 +277,3 @@ def _identities(admin: KafkaAdminClient) -> dict[str, UUID]:
     if missing := [name for name in names if name not in found]:
         raise NoSuchTopic(f"the topic {missing[0]} is missing: run `groupement migrate`")
     return {name: found[name][0] for name in names}
-
-
-class _Resume(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Begins one message before the acknowledged offset: one that does not follow shows what is missing before it."""
-
-    def __init__(self, is_anew: set[str]) -> None:
-        self._is_anew = is_anew
-        self.subscriber: Any = None
-
-    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        """Nothing: positions are in the store."""
-
-    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        """Seeks."""
-        for place in assigned:
-            offset = None if place.topic in self._is_anew else await self.subscriber.consumer.committed(place)
-            _seek(self.subscriber.consumer, place, max(0, (offset or 0) - 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import time
@@ -9,10 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 import pytest
+from aiokafka import TopicPartition
+from faststream import FastStream
 from kafka import KafkaAdminClient, KafkaProducer
 
 from events.membership import AdhesionGranted
@@ -26,6 +30,7 @@ from infra.settings import Settings
 from infra.topic import PRODUCER
 from services.membership import app as membership
 from services.membership.commands import GrantAdhesion, JoinEstablishment
+from services.ordering import channels, consumer
 from services.ordering.consumer import Reactions, build
 from services.ordering.reactions import adhesion_stream
 from services.processes.reactions import watch_of
@@ -210,6 +215,42 @@ def test_an_offset_that_is_ahead_of_the_store_costs_one_rewind(embedded: World) 
         until(lambda: embedded.is_noted(reactions))
         assert reactions.counts["rewound"] == 1
         embedded.assert_each_noted_once(reactions)
+
+
+def test_a_client_that_never_begins_is_begun_anew(embedded: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[FastStream] = []
+
+    async def start(app: FastStream) -> None:
+        begun.append(app)
+        await (asyncio.Event().wait() if len(begun) == 1 else begin(app))
+
+    begin = FastStream.start
+    monkeypatch.setattr(FastStream, "start", start)
+    monkeypatch.setattr(consumer, "PATIENCE_SECONDS", 5.0)
+    embedded.publish(1)
+    embedded.send(*embedded.log())
+    with in_thread(embedded.settings) as reactions:
+        until(lambda: embedded.is_noted(reactions))
+    assert len(begun) == 2
+
+
+def test_a_partition_is_read_from_its_beginning_where_nobody_says_what_was_acknowledged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Client:
+        sought: ClassVar[dict[TopicPartition, int]] = {}
+
+        async def committed(self, _: TopicPartition) -> int:
+            return int(await asyncio.Event().wait())
+
+        def seek(self, place: TopicPartition, offset: int) -> None:
+            self.sought[place] = offset
+
+    monkeypatch.setattr(channels, "COMMITTED_SECONDS", 0.01)
+    resume, place = channels.Resume(set()), TopicPartition(TOPIC, 0)
+    resume.subscriber = SimpleNamespace(consumer=Client())
+    asyncio.run(resume.on_partitions_assigned({place}))
+    assert Client.sought == {place: 0}
 
 
 def replace_home(world: World) -> World:
