@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import faulthandler
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -29,7 +28,7 @@ def in_thread(settings: Settings, reactions: Reactions | None = None) -> Iterato
         loop.call_soon_threadsafe(stop.set)
         thread.join(60)
         if thread.is_alive():
-            faulthandler.dump_traceback(sys.__stderr__)  # what it waits for is seen once in many runs
+            faulthandler.dump_traceback(2)  # what it waits for is seen once in many runs
         assert not thread.is_alive()
         loop.close()
         running.ordering.store.close()
