@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Hashable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple
 from uuid import UUID
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from pydantic import ConfigDict
 
 from events.base import Event, Refusal
 from events.values import Instant, derived_id
 from infra.event_store import NAMESPACE
-from infra.kafka import Headers, NoSuchTopic, dead_letter_topic_of, let_go, opened
+from infra.kafka import Headers, NoSuchTopic, dead_letter_topic_of, let_go, opened, partitions
 from infra.log import Entry
 from infra.telemetry import trace_of
 from infra.topic import DELIVERY_MS, PRODUCER, between
@@ -220,8 +221,7 @@ class DeadLetterTopics:
         headers = headers_of_letter(letter, message, reader)
         try:
             if self._producer is None:
-                self._producer = opened(KafkaProducer, self._bootstrap, **{**PRODUCER, "linger_ms": 0})
-                self._consumer = opened(KafkaConsumer, self._bootstrap, enable_auto_commit=False)
+                self._open(place.topic)
             if _identity(message.key, message.value, headers) in self._there(place):
                 return
             sent = self._producer.send(place.topic, message.value, message.key, headers, place.partition)
@@ -233,10 +233,16 @@ class DeadLetterTopics:
             self.close()
             raise
 
+    def _open(self, topic: str) -> None:
+        # Asked for topics, the consumer waits without a limit of time.
+        with closing(opened(KafkaAdminClient, self._bootstrap)) as admin:
+            if topic not in partitions(admin, [topic]):
+                raise NoSuchTopic(f"the topic {topic} is missing: run `groupement migrate`")
+        self._producer = opened(KafkaProducer, self._bootstrap, **{**PRODUCER, "linger_ms": 0})
+        self._consumer = opened(KafkaConsumer, self._bootstrap, enable_auto_commit=False)
+
     def _there(self, place: TopicPartition) -> Collection[Hashable]:
         """The letters of a partition. What is new since the last look is read: others put letters there too."""
-        if not self._consumer.partitions_for_topic(place.topic):
-            raise NoSuchTopic(f"the topic {place.topic} is missing: run `groupement migrate`")
         self._consumer.assign([place])
         known, start = self._known.get(place, set()), self._read.get(place, 0)
         first, end = self._consumer.beginning_offsets([place])[place], self._consumer.end_offsets([place])[place]

@@ -174,10 +174,14 @@ def between(consumer: KafkaConsumer, place: TopicPartition, start: int, end: int
     """The messages of a partition between two offsets. Raises KafkaTimeoutError where the broker gives none."""
     consumer.seek(place, start)
     found: list[Any] = []
-    while (position := consumer.position(place)) < end:
+    # Without a limit it would wait for ever for a broker that does not confirm the position.
+    while (position := consumer.position(place, PATIENCE_MS)) is not None and position < end:
         messages = consumer.poll(PATIENCE_MS, max_records=end - position).get(place, [])
-        if not messages and consumer.position(place) == position:
+        if not messages and consumer.position(place, PATIENCE_MS) == position:
             msg = f"{place.topic}, partition {place.partition}: nothing at offset {position}"
             raise KafkaTimeoutError(msg)
         found += messages
+    if position is None:
+        msg = f"{place.topic}, partition {place.partition}: nobody confirms the position"
+        raise KafkaTimeoutError(msg)
     return found
