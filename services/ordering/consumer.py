@@ -36,7 +36,7 @@ CHECK_SECONDS = 1.0
 ASK_SECONDS = 30.0
 """How often a relay is asked again for the same."""
 PATIENCE_SECONDS = 30.0
-"""How long the client may take to begin, or to end: it was seen to do neither for two minutes, and said nothing."""
+"""How long the client may take to begin, or to end: neither has a limit of its own."""
 PAUSE_SECONDS = 0.5
 """The pause before messages that could not be taken in are tried again; twice as long each time, at most ten times."""
 SHOWN = 5

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import faulthandler
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -24,15 +25,26 @@ def in_thread(settings: Settings, reactions: Reactions | None = None) -> Iterato
     thread.start()
     try:
         yield running
+    except BaseException:
+        show(running, loop)
+        raise
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join(60)
         if thread.is_alive():
-            faulthandler.dump_traceback(2)  # what it waits for is seen once in many runs
+            show(running, loop)
         assert not thread.is_alive()
         loop.close()
         running.ordering.store.close()
         assert running.state == "stopped"
+
+
+def show(reactions: Reactions, loop: asyncio.AbstractEventLoop) -> None:
+    """What reactions and all threads wait for, in the report of the test."""
+    sys.stderr.write(f"{reactions.health} {reactions.counts} {reactions.lag}\n")
+    for task in asyncio.all_tasks(loop):
+        task.print_stack()
+    faulthandler.dump_traceback(2)
 
 
 def in_process(settings: Settings) -> AbstractContextManager[subprocess.Popen[Any]]:
