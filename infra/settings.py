@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from platformdirs import user_data_path
-from pydantic import Field
+from pydantic import Field, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SECRETS = Path("/run/secrets")
@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     """Where a process without an HTTP API of its own serves `/metrics`, `/health` and `/ready`; 0 is nowhere."""
     log_format: Literal["text", "json"] = "text"
     """Lines for people, or one JSON object for each."""
-    upstreams: Mapping[str, str] = {}
+    upstreams: Mapping[str, Annotated[str, StringConstraints(pattern=r"^http://[^/?#\s]+/?$")]] = {}
     """For the gateway, as JSON: role -> address of its process, such as {"ordering": "http://127.0.0.1:8004"}."""
     is_private_network: bool = False
     """Processes listen on a loopback address only, unless this says that a network of containers keeps others out:

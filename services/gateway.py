@@ -6,14 +6,15 @@ Which process that is follows from the routes themselves: the first part of a pa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx2
+import httpcore2
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+from pydantic_core import from_json
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -23,21 +24,24 @@ from infra import problems
 from infra.edge import BodyLimit, SecurityHeaders
 from infra.problems import NoSuchPath
 from infra.telemetry import Traced, outgoing
+from infra.upstream import CONNECT_SECONDS, Upstream
 from infra.watch import Watch
 from services import pages, web
 from services.web import API, FIGURES, PREFIX, PUBLIC
 
-TIMEOUT = httpx2.Timeout(630, connect=2, pool=10)
-"""Seconds: a rebuild takes its time, and whoever asks has a limit of their own; a process that is there accepts at
-once."""
-LIMITS = httpx2.Limits(max_connections=400, max_keepalive_connections=100, keepalive_expiry=30)
+SHORT = 100_000
+"""Bytes: an answer that says it is not longer is passed on as a whole, a longer one as it comes."""
+ANSWER_SECONDS = 630.0
+"""How long a process may be silent: a rebuild takes its time, and whoever asks has a limit of their own."""
 LOOK_SECONDS = 3.0
 """How long /health and /ready wait for another process."""
 HOP = frozenset(
-    ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding",
-     "upgrade")
+    (b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer",
+     b"transfer-encoding", b"upgrade")
 )  # fmt: skip
 """Headers of one connection, not of the message (RFC 9110, 7.6.1)."""
+BROKEN = (httpcore2.NetworkError, httpcore2.ProtocolError)
+NOT_TOLD = "nobody told the gateway where {} is"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -80,9 +84,9 @@ def first_of(path: str) -> str:
 
 
 def create_app(upstreams: Mapping[str, str]) -> FastAPI:
-    """The gateway to the processes at these addresses, by role."""
+    """The gateway to the processes at these addresses, by role. Raises ValueError where one is not http://host:port."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=_lifespan)
-    app.state.upstreams = dict(upstreams)
+    app.state.processes = {role: Upstream(url) for role, url in upstreams.items()}
     app.state.roles = table()
     app.state.statuses = {**web.STATUSES, ServiceAway: 502, ServiceSlow: 504}
     app.state.french_titles = pages.FRENCH
@@ -99,10 +103,9 @@ def create_app(upstreams: Mapping[str, str]) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    # Proxies of the environment are not for processes of our own.
-    async with httpx2.AsyncClient(timeout=TIMEOUT, limits=LIMITS, trust_env=False) as client:
-        app.state.client = client
-        yield
+    yield
+    for process in app.state.processes.values():
+        await process.close()
 
 
 async def forward(request: Request) -> Response:
@@ -111,45 +114,45 @@ async def forward(request: Request) -> Response:
     role = state.roles.get(first_of(path))
     if role is None:
         raise NoSuchPath(f"{request.method} {path}: Not Found")
-    if role not in state.upstreams:
-        raise ServiceAway(f"nobody told the gateway where {role} is (GROUPEMENT_UPSTREAMS)", service=role)
-    client: httpx2.AsyncClient = state.client
-    target = httpx2.URL(state.upstreams[role]).copy_with(raw_path=_raw_path(request))
+    process: Upstream | None = state.processes.get(role)
+    if process is None:
+        raise ServiceAway(f"{NOT_TOLD.format(role)} (GROUPEMENT_UPSTREAMS)", service=role)
     try:
-        answer = await client.send(_request(client, request, target), stream=True)
-    except httpx2.TimeoutException as error:
+        answer = await process.ask(request.method, _target(request), *_message(request), ANSWER_SECONDS)
+        if answer.length is not None and answer.length <= SHORT:
+            passed = Response(await answer.body(), answer.status)
+        else:
+            passed = StreamingResponse(answer.parts(), answer.status, background=BackgroundTask(answer.close))
+    except httpcore2.TimeoutException as error:
         raise _timed_out(error, role) from error
-    except httpx2.TransportError as error:
+    except BROKEN as error:
         raise ServiceAway(f"{role} does not answer: {error or type(error).__name__}", service=role) from error
-    passed = StreamingResponse(answer.aiter_raw(), answer.status_code, background=BackgroundTask(answer.aclose))
     # As they are: a header may come twice.
-    passed.raw_headers = [
-        (name.encode(), value.encode("latin-1")) for name, value in _kept(answer.headers.multi_items())
-    ]
+    passed.raw_headers = [one for one in answer.headers if one[0].lower() not in HOP]
     return passed
 
 
-def _timed_out(error: httpx2.TimeoutException, role: str) -> Refusal:
-    if isinstance(error, httpx2.ConnectTimeout | httpx2.PoolTimeout):
-        return ServiceAway(f"{role} does not answer: it took no connection in {TIMEOUT.connect:.0f} s", service=role)
-    return ServiceSlow(f"{role} did not answer in {TIMEOUT.read:.0f} s", service=role)
+def _timed_out(error: httpcore2.TimeoutException, role: str) -> Refusal:
+    if isinstance(error, httpcore2.ConnectTimeout | httpcore2.PoolTimeout):
+        return ServiceAway(f"{role} does not answer: it took no connection in {CONNECT_SECONDS:.0f} s", service=role)
+    return ServiceSlow(f"{role} did not answer in {ANSWER_SECONDS:.0f} s", service=role)
 
 
-def _raw_path(request: Request) -> bytes:
+def _target(request: Request) -> bytes:
     query = request.scope["query_string"]
     path: bytes = request.scope.get("raw_path") or request.url.path.encode()
     return path + b"?" + query if query else path
 
 
-def _request(client: httpx2.AsyncClient, request: Request, target: httpx2.URL) -> httpx2.Request:
-    headers = {**dict(_kept(request.headers.items())), **outgoing()}
-    # A body of unknown length would be sent in chunks even where there is none.
-    has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
-    return client.build_request(request.method, target, headers=headers, content=request.stream() if has_body else None)
-
-
-def _kept(headers: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    return ((name, value) for name, value in headers if name.lower() not in HOP)
+def _message(request: Request) -> tuple[list[tuple[bytes, bytes]], AsyncIterator[bytes] | None]:
+    """Headers and body as they are passed on, in the trace that was found or begun here."""
+    ours = [(name.encode(), value.encode()) for name, value in outgoing().items()]
+    headers = [one for one in request.headers.raw if one[0] not in HOP and one[0] != b"traceparent"] + ours
+    if "content-length" in request.headers:
+        return headers, request.stream()
+    if "transfer-encoding" in request.headers:
+        return [*headers, (b"transfer-encoding", b"chunked")], request.stream()
+    return headers, None
 
 
 async def metrics(_: Request) -> Response:
@@ -159,7 +162,7 @@ async def metrics(_: Request) -> Response:
 
 async def health(request: Request) -> JSONResponse:
     """What finance says of the figures; where it is away the gateway is alive all the same, and says so."""
-    answer = await _asked(request, FIGURES, "/health")
+    answer = await _asked(request, FIGURES, b"/health")
     if isinstance(answer, dict):
         return JSONResponse(answer)
     away = {"kind": "away", "context": FIGURES, "lane": 0, "position": 0, "detail": answer}
@@ -168,8 +171,8 @@ async def health(request: Request) -> JSONResponse:
 
 async def ready(request: Request) -> JSONResponse:
     """Whether every process may be asked; 503 where one may not."""
-    roles = sorted(request.app.state.upstreams)
-    answers = await asyncio.gather(*(_asked(request, role, "/ready") for role in roles))
+    roles = sorted(request.app.state.processes)
+    answers = await asyncio.gather(*(_asked(request, role, b"/ready") for role in roles))
     reasons = [reason for role, answer in zip(roles, answers, strict=True) for reason in _reasons(role, answer)]
     return JSONResponse({"is_ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
 
@@ -178,12 +181,14 @@ def _reasons(role: str, answer: dict[str, Any] | str) -> list[str]:
     return [answer] if isinstance(answer, str) else [f"{role}: {reason}" for reason in answer["reasons"]]
 
 
-async def _asked(request: Request, role: str, path: str) -> dict[str, Any] | str:
+async def _asked(request: Request, role: str, path: bytes) -> dict[str, Any] | str:
     """What a process says of itself, or why it says nothing."""
-    client: httpx2.AsyncClient = request.app.state.client
+    process = request.app.state.processes.get(role)
+    if process is None:
+        return NOT_TOLD.format(role)
     try:
-        answer = await client.get(f"{request.app.state.upstreams.get(role, '')}{path}", timeout=LOOK_SECONDS)
-        found: dict[str, Any] = answer.json()
-    except (httpx2.TransportError, httpx2.InvalidURL, ValueError) as error:
+        answer = await process.ask("GET", path, [(b"host", b"gateway")], None, LOOK_SECONDS)
+        found: dict[str, Any] = from_json(await answer.body())
+    except (httpcore2.TimeoutException, *BROKEN, ValueError) as error:
         return f"{role} does not answer: {str(error) or type(error).__name__}"
     return found

@@ -7,9 +7,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 from uuid import uuid4
 
-import httpx2
 import pytest
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
@@ -146,11 +146,60 @@ def silent() -> Iterator[str]:
 
 
 def test_a_part_that_takes_too_long_is_named(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway, "TIMEOUT", httpx2.Timeout(0.3))
+    monkeypatch.setattr(gateway, "ANSWER_SECONDS", 0.3)
     with silent() as url, TestClient(create_app({"finance": url})) as client:
         answer = client.get("/api/v1/figures/volume", headers=headers(home, "finance"))
     assert (answer.status_code, answer.json()["type"]) == (504, "/problems/service-slow")
     assert "finance" in answer.json()["detail"]
+
+
+class Raw(BaseHTTPRequestHandler):
+    """Answers with given bytes, and shows what it was sent."""
+
+    reply = b""
+    seen: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        self.seen.append(str(self.headers))
+        self.wfile.write(self.reply)
+        self.close_connection = True
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@contextmanager
+def raw(reply: bytes) -> Iterator[str]:
+    Raw.reply = reply
+    Raw.seen.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Raw) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_an_answer_that_breaks_off_is_no_answer() -> None:
+    half = b"HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\nhalf"
+    with raw(half) as url, TestClient(create_app({"ordering": url})) as client:
+        answer = client.post("/api/v1/orders", json={})
+    assert (answer.status_code, answer.json()["type"]) == (502, "/problems/service-away")
+    assert "it happens once" in answer.text
+
+
+def test_a_body_of_unknown_length_and_the_trace_of_who_asks_are_passed_on_once(home: Settings) -> None:
+    trace = "0123456789abcdef0123456789abcdef"
+    parent = {"traceparent": f"00-{trace}-0123456789abcdef-01", "Connection": "keep-alive, x"}
+    nothing = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    with raw(nothing) as url, TestClient(create_app({"ordering": url})) as client:
+        answer = client.post("/api/v1/orders", content=iter([b"{", b"}"]), headers=parent)
+    assert (answer.status_code, answer.headers["Groupement-Trace"]) == (200, trace)
+    sent = Raw.seen[0].lower()
+    assert sent.count("traceparent: 00-" + trace) == sent.count("traceparent") == 1
+    assert "transfer-encoding: chunked" in sent
+    assert "connection:" not in sent
 
 
 def test_ready_is_what_all_parts_are(client: TestClient) -> None:
