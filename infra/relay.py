@@ -29,6 +29,9 @@ AT_ONCE = 1_000
 """Events that are read at once, sent, waited for and noted."""
 FOLLOWED = 2 * AT_ONCE
 """Events noted as sent that a relay looks at before it goes on."""
+PAGE_SECONDS = 0.05
+"""A page that was not full is followed by the next one not sooner than this after it began: single orders would each
+cost a message of their own, a commit and an acknowledgement."""
 CHECK_SECONDS = 1.0
 """How often the topic is looked after, and requests to send again are answered."""
 BROKER_IS_AWAY = (KafkaError, OSError, NoSuchTopic, OtherPartitions, TailLost)
@@ -228,6 +231,7 @@ class Relay:
                 self.sent += transfer.attend()
                 self._measure(transfer.read, transfer.marks)
                 next_check = time.monotonic() + CHECK_SECONDS
+            began = time.monotonic()
             count = transfer.step()
             if count is None:
                 self._measure(transfer.read, transfer.marks)
@@ -235,6 +239,8 @@ class Relay:
             else:
                 self.sent += count
                 self.pages += 1
+                if count < AT_ONCE:
+                    stop.wait(PAGE_SECONDS - (time.monotonic() - began))
 
     def _measure(self, read: int, marks: Mapping[int, Mark]) -> None:
         end = self.store.last_pos()
