@@ -43,6 +43,8 @@ INSERT_SETTINGS: Mapping[str, Any] = {
     "short_circuit_function_evaluation": "disable",
     "deduplicate_insert_select": "force_enable",
 }
+SMALL: Mapping[str, Any] = {"max_threads": 1}
+"""For questions that a few rows answer, asked all the time: a second thread costs more than it does."""
 RAW_STRUCTURE = (
     "app String, lane UInt16, pos UInt64, prev UInt64, stream_id UUID, version UInt32, type String, "
     "recorded_at DateTime64(6, 'UTC'), raw String"
@@ -78,12 +80,14 @@ class Analytics:
         self._lock = lock
         self._folder = folder
 
-    def rows(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    def rows(
+        self, query: str, parameters: Mapping[str, Any] | None = None, settings: Mapping[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
         """The answer to a query, one dict a row."""
         # Unless it is told otherwise, a server keeps an answer in a file before it sends it, and where its disk is
         # full, it sends an empty one, with status 200 (measured).
-        settings = {"wait_end_of_query": 0}
-        return list(self._client.query(query, parameters=dict(parameters or {}), settings=settings).named_results())
+        told = {"wait_end_of_query": 0, **(settings or {})}
+        return list(self._client.query(query, parameters=dict(parameters or {}), settings=told).named_results())
 
     def command(
         self,

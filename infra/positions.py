@@ -51,8 +51,8 @@ class Behind:
 class Waiting(Protocol):
     """The projections, as those see them who wait for them."""
 
-    def wait_for(self, wanted: Sequence[Position], seconds: float) -> list[Behind]:
-        """Waits until they have come to these positions; returns the lanes that have not in time."""
+    def wait_for(self, wanted: Sequence[Position], seconds: float, table: str | None = None) -> list[Behind]:
+        """Waits until they, or one table, have come to these positions; returns the lanes that have not in time."""
 
 
 def waited(behind: Callable[[], list[Behind]], seconds: float) -> list[Behind]:
@@ -63,12 +63,15 @@ def waited(behind: Callable[[], list[Behind]], seconds: float) -> list[Behind]:
     return found
 
 
-def await_positions(request: HttpRequest, token: str | None) -> None:
-    """Waits, for a bounded time, until the projections are where the caller wants them. Raises NotReached."""
+def await_positions(request: HttpRequest, token: str | None, table: str | None = None) -> None:
+    """Waits, for a bounded time, until the projections are where the caller wants them. Raises NotReached.
+
+    `table`: the only one that the answer is read from.
+    """
     if token is None:
         return
     reading: Waiting = request.app.state.platform.reading
-    if behind := reading.wait_for(positions_in(token), WAIT_SECONDS):
+    if behind := reading.wait_for(positions_in(token), WAIT_SECONDS, table):
         raise not_reached("the lists and figures have", behind)
 
 

@@ -1,8 +1,9 @@
 """The projector's feed in the full run: from the topics into the raw log, and from there into the derived tables.
 
-Two loops for each context, one behind the other: one appends what has arrived to the raw log, one derives the tables
-from it. Positions are read from the data; an offset in Kafka is a hint at where to begin to read. Whatever is away is
-waited for, and `state` says so. What is in memory here may be lost at any moment.
+Loops for each context, one behind the other: one appends what has arrived to the raw log, one for each derived table
+brings it to where its source is. While little arrives, raw log and ledger take turns, so that an event waits once;
+while much does, they work at the same time. Positions are read from the data; an offset in Kafka is a hint at where to
+begin to read. Whatever is away is waited for, and `state` says so. What is in memory here may be lost at any moment.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -28,12 +30,14 @@ from projections.intake import Gap, Intake, is_behind
 from projections.partitions import BROKER_IS_AWAY, GROUP, Partitions
 from projections.patient import PatientProjector
 from projections.projected import Lane
-from projections.projector import TABLES, ChainBroken, Projector, rows_sql
+from projections.projector import TABLES, ChainBroken, Projector, tables_of
 
-FLUSH_SECONDS = 0.2
-"""A step begins when the one before has ended, and not sooner than this after it began: so many parts a second."""
-DERIVE_SECONDS = 0.25
-"""The same for the derived tables: their statements take some 0.1 s of a core before they look at the first event."""
+FLUSH_SECONDS = 0.5
+"""What arrives is appended when the ledger waits for it, and at the latest so long after the append before: sooner it
+would only wait in the raw log."""
+PACE = {"ledger": 0.2, "orders": 0.5}
+"""A table is derived not sooner than so many seconds after the last time began: its statement takes some 40 ms of a
+core before it looks at the first event."""
 LOOK_SECONDS = 1.0
 """How often the broker is asked for the ends of the partitions, and what waits tries again."""
 DATA_SECONDS = 2.0
@@ -63,12 +67,16 @@ class KafkaFeed:
         self._waits: dict[str, str] = {}
         self._oldest: dict[str, datetime] = {}
         self._arrived = {context: asyncio.Event() for context in contexts}
-        self._appended = {context: asyncio.Event() for context in contexts}
+        self._moved = {(context, table): asyncio.Event() for context in contexts for table in tables_of(context)}
+        """What a table is derived from may have moved."""
+        self._rests = {context: asyncio.Event() for context in contexts}
+        """The ledger has taken in what was appended last."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Feeds until `stop` is set; steps on their way are waited for, not for ever. Raises OtherStore."""
         loops = [self._read(), self._look(), stop.wait()]
-        loops += [loop(context) for context in self.intakes for loop in (self._append, self._derive)]
+        loops += [self._append(context) for context in self.intakes]
+        loops += [self._derive(context, table) for context, table in self._moved]
         tasks = [asyncio.ensure_future(loop) for loop in loops]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -166,7 +174,9 @@ class KafkaFeed:
                 looked_at = began
                 await self._compare(intake)
             if not intake.is_full:
-                await asyncio.sleep(FLUSH_SECONDS - (time.monotonic() - began))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(FLUSH_SECONDS - (time.monotonic() - began)):
+                        await self._rests[context].wait()
 
     async def _begin(self, intake: Intake) -> None:
         """Reads from the data where the lanes of a context stand, and binds the data to its store."""
@@ -193,7 +203,7 @@ class KafkaFeed:
         self._waits.pop(context, None)
         if await self._partitions.begin(context):
             intake.begin(epoch, [life.epoch for life in lives[:-1]], marks)
-            self._appended[context].set()
+            self._has_moved(context)
 
     async def _write(self, intake: Intake) -> None:
         hints = self._partitions.hints(intake.context)
@@ -207,22 +217,26 @@ class KafkaFeed:
             self.events += len(entries)
             self._oldest.setdefault(intake.context, entries[0].recorded_at)
             self.steps += 1
-            self._appended[intake.context].set()
+            self._rests[intake.context].clear()
+            self._has_moved(intake.context, "raw_log")
         await self._partitions.written(hints)
 
     async def _compare(self, intake: Intake) -> None:
         """What was taken and written must be in the data, and the derived tables must be where the raw log is."""
         context, ends = intake.context, intake.reached
-        tables = ["raw_log", *(table for table in TABLES if rows_sql(table, context) is not None)]
+        tables = ["raw_log", *tables_of(context)]
 
-        def find(projector: Projector) -> list[dict[int, int]]:
-            return [projector.reached(table, context) for table in tables]
-
-        stands, *derived = await self.projector.use(context, find)
+        found = await self.projector.use(context, lambda projector: projector.reached_by(tables, context))
+        stands, *derived = found.values()
         if is_behind(stands, ends):
             await self._read_again(intake, f"{context} has come to {ends}, the data say {stands}")
         elif any(is_behind(table, stands) for table in derived):
-            self._appended[context].set()
+            self._has_moved(context)
+
+    def _has_moved(self, context: str, source: str | None = None) -> None:
+        for table in tables_of(context):
+            if source in (None, TABLES[table]):
+                self._moved[context, table].set()
 
     async def _read_again(self, intake: Intake, reason: str) -> None:
         """Somebody deleted the data: everything is read again that the topic holds."""
@@ -250,18 +264,21 @@ class KafkaFeed:
             gap.is_met = True
             log.warning("the store of %s does not answer: %s", context, error)
 
-    async def _derive(self, context: str) -> None:
-        """Brings the derived tables to the end of the raw log, again and again."""
-        appended = self._appended[context]
+    async def _derive(self, context: str, table: str) -> None:
+        """Brings a derived table to where its source is, again and again."""
+        moved, source = self._moved[context, table], TABLES[table]
         while True:
-            await appended.wait()
-            appended.clear()
+            await moved.wait()
+            moved.clear()
             began = time.monotonic()
-            oldest = self._oldest.pop(context, None)
-            await self.projector.use(f"{context}, derived", lambda projector: projector.derive(context))
+            oldest = self._oldest.pop(context, None) if source == "raw_log" else None
+            await self.projector.use(f"{context}, {table}", lambda projector: projector.derive_one(table, context))
+            self._has_moved(context, table)
             if oldest is not None:
                 shown(context, oldest)
-            await asyncio.sleep(DERIVE_SECONDS - (time.monotonic() - began))
+            await asyncio.sleep(PACE[table] - (time.monotonic() - began))
+            if source == "raw_log" and not moved.is_set():
+                self._rests[context].set()
 
     async def _look(self) -> None:
         """Says what stands still, and learns what is left to read."""

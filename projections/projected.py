@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from infra.clickhouse import Analytics
+from infra.clickhouse import SMALL, Analytics
 
 Lane = tuple[str, int]
 """A context and one of its lanes."""
@@ -33,7 +33,7 @@ class Projected:
 
     def positions(self, table: str = "ledger") -> dict[Lane, int]:
         """How far a table, as its readers see it, has come in each lane."""
-        rows = self.analytics.rows(f"select app, lane, max(pos) as pos from {table} group by app, lane")
+        rows = self.analytics.rows(f"select app, lane, max(pos) as pos from {table} group by app, lane", settings=SMALL)
         return {(row["app"], row["lane"]): row["pos"] for row in rows}
 
     def problems(self) -> list[Problem]:

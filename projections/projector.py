@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from infra.clickhouse import Analytics, raw_batch, sql
+from infra.clickhouse import SMALL, Analytics, raw_batch, sql
 from infra.event_store import EventStore
 from infra.log import Entry, Log, Mark
 from infra.metrics import inserting, shown
@@ -80,17 +80,17 @@ class Projector(Projected):
 
     def create(self, table: str, generation: int) -> None:
         """An empty generation of a table."""
-        self.analytics.define(sql(f"projections.{table}", "table.sql").replace("_gN", f"_g{generation}"))
+        self.analytics.define(sql(f"projections.{table}", "table.sql").replace(f"{table}_gN", _name(table, generation)))
 
     def switch(self, table: str, generation: int) -> None:
         """Lets the view of a table show a generation."""
         self.analytics.define(
-            f"create or replace view {table} sql security definer as select * from {table}_g{generation}"
+            f"create or replace view {table} sql security definer as select * from {_name(table, generation)}"
         )
 
     def drop(self, table: str, generation: int) -> None:
         """Forgets a generation."""
-        self.analytics.command(f"drop table {table}_g{generation} sync")
+        self.analytics.command(f"drop table {_name(table, generation)} sync")
 
     def current(self, table: str) -> int:
         """The generation that the view of a table shows; 0 where there is no view."""
@@ -177,26 +177,36 @@ class Projector(Projected):
             before[lane] = entry.pos
 
     def derive(self, app: str) -> None:
-        """Brings the derived tables, every generation of them, to where the raw log is. Raises StepLost."""
-        for table in TABLES:
-            if rows_sql(table, app) is None:
-                continue
-            for generation in self.generations(table):
-                for _ in self.steps(table, generation, app):
-                    pass
+        """Brings the derived tables to where the raw log is. Raises StepLost."""
+        for table in tables_of(app):
+            self.derive_one(table, app)
+
+    def derive_one(self, table: str, app: str) -> None:
+        """Brings every generation of a table to where the table is that it does not overtake. Raises StepLost."""
+        # One question for all of them: while little arrives, asking is half of what a step costs.
+        source, names = TABLES[table], [_name(table, generation) for generation in self.generations(table)]
+        stands = self.reached_by([source, *names], app)
+        for name in names:
+            for _ in self._steps(table, name, app, stands[name], stands[source]):
+                pass
 
     def steps(self, table: str, generation: int, app: str) -> Iterator[int]:
-        """Brings one generation of a table to where the raw log is; yields the events of each step. Raises StepLost."""
-        name, text = f"{table}_g{generation}", rows_sql(table, app)
-        if text is None:
-            return
-        ends, starts = self.reached(TABLES[table], app), self.reached(name, app)
+        """The same for one generation; yields the events of each step. Raises StepLost."""
+        if table in tables_of(app):
+            source, name = TABLES[table], _name(table, generation)
+            stands = self.reached_by([source, name], app)
+            yield from self._steps(table, name, app, stands[name], stands[source])
+
+    def _steps(
+        self, table: str, name: str, app: str, starts: Mapping[int, int], ends: Mapping[int, int]
+    ) -> Iterator[int]:
+        text = (rows_sql(table, app) or "").replace(f"{table}_gN", name)
         while span := _span(app, starts, ends):
             step = self._next(span)
             start = sum(starts.values())
             place = {**span, "upto": step["upto"], "start": start}
             with inserting(table, step["events"]):
-                self.analytics.insert_once(text.replace("_gN", f"_g{generation}"), place, f"{app}:{start}")
+                self.analytics.insert_once(text, place, f"{app}:{start}")
             # Another projector may have been faster, with a step of another length: what is there counts.
             if (reached := self.reached(name, app)) == starts:
                 msg = f"{name} of {app}: a step from {starts} to {step['upto']} moved nothing"
@@ -210,7 +220,7 @@ class Projector(Projected):
         while True:
             # A log of millions is not read to its end for each step.
             step = self.analytics.rows(
-                sql(RAW, "next.sql"), {**span, **limits, "to": min(span["to"], span["from"] + width)}
+                sql(RAW, "next.sql"), {**span, **limits, "to": min(span["to"], span["from"] + width)}, SMALL
             )[0]
             if step["events"] or span["from"] + width >= span["to"]:
                 return step
@@ -218,8 +228,18 @@ class Projector(Projected):
 
     def reached(self, table: str, app: str) -> dict[int, int]:
         """How far a table, or one generation of it, has come in each lane of a context."""
-        query = f"select lane, max(pos) as pos from {table} where app = {{app:String}} group by lane"
-        return {row["lane"]: row["pos"] for row in self.analytics.rows(query, {"app": app})}
+        return self.reached_by([table], app)[table]
+
+    def reached_by(self, tables: Sequence[str], app: str) -> dict[str, dict[int, int]]:
+        """The same of several tables, by name."""
+        query = " union all ".join(
+            f"select '{table}' as name, lane, max(pos) as pos from {table} where app = {{app:String}} group by lane"
+            for table in tables
+        )
+        found: dict[str, dict[int, int]] = {table: {} for table in tables}
+        for row in self.analytics.rows(query, {"app": app}, SMALL):
+            found[row["name"]][row["lane"]] = row["pos"]
+        return found
 
     def note_break(self, app: str, lane: int, stood_at: int, entry: Entry) -> None:
         """Notes that an event arrived whose predecessor is missing: figures say so while the lane stands there."""
@@ -231,6 +251,10 @@ class Projector(Projected):
              "at": datetime.now(UTC)},
             f"{app}:{lane}:{stood_at}:{entry.prev}:{entry.pos}",
         )  # fmt: skip
+
+
+def _name(table: str, generation: int) -> str:
+    return f"{table}_g{generation}"
 
 
 def _span(app: str, starts: Mapping[int, int], ends: Mapping[int, int]) -> dict[str, Any]:
@@ -253,6 +277,11 @@ def rows_sql(table: str, app: str) -> str | None:
     if app == "ordering":
         return sql(f"projections.{table}", "rows.sql")
     return sql(f"projections.{table}", "others.sql") if table == "ledger" else None
+
+
+def tables_of(app: str) -> list[str]:
+    """The derived tables that take in a context's events; none overtakes the one before it."""
+    return [table for table in TABLES if rows_sql(table, app) is not None]
 
 
 def batches(log: Log) -> Iterator[list[Entry]]:

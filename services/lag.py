@@ -10,7 +10,7 @@ from infra.checkpoint import checkpoint_of
 from infra.event_store import EventStore
 from infra.log import Entry, Log, Mark
 from projections.projected import Projected
-from projections.projector import TABLES, rows_sql
+from projections.projector import TABLES, tables_of
 from services.ordering.app import Ordering
 
 MOST = 20_000
@@ -49,7 +49,7 @@ def lags(stores: Sequence[EventStore], projected: Projected, ordering: Ordering,
     for store in stores:
         lanes = range(store.lanes)
         checkpoint = checkpoint_of(store)
-        tables = [positions for table, positions in reached.items() if rows_sql(table, store.context) is not None]
+        tables = [reached[table] for table in tables_of(store.context)]
         followers: dict[str, Mapping[int, int]] = {
             "projector": {lane: min(positions.get((store.context, lane), 0) for positions in tables) for lane in lanes}
         }

@@ -14,7 +14,7 @@ from projections.agreements.reader import Agreements
 from projections.establishments.reader import Establishments
 from projections.orders.reader import Orders
 from projections.projected import Lane, Projected
-from projections.projector import TABLES, rows_sql
+from projections.projector import TABLES, tables_of
 from projections.suppliers.reader import Suppliers
 from projections.traces.reader import Traces
 
@@ -45,20 +45,19 @@ class Reading:
         self._look_again_at = float("-inf")
         self._seen: Mapping[str, Mapping[Lane, int]] = {}
 
-    def wait_for(self, wanted: Sequence[Position], seconds: float) -> list[Behind]:
-        """Waits until the projections have come to these positions; returns the lanes that have not in time."""
-        return waited(lambda: self._behind(wanted), seconds)
+    def wait_for(self, wanted: Sequence[Position], seconds: float, table: str | None = None) -> list[Behind]:
+        """Waits until the projections have come to these positions; returns the lanes that have not in time.
 
-    def _behind(self, wanted: Sequence[Position]) -> list[Behind]:
+        `table`: the one that is asked then, which the others need not have come up with; None: all of them.
+        """
+        return waited(lambda: self._behind(wanted, table), seconds)
+
+    def _behind(self, wanted: Sequence[Position], table: str | None) -> list[Behind]:
         seen = self._look()
         behind = []
         for place in wanted:
-            # Of every table that takes the context in: a list may be a moment behind the ledger.
-            reached = min(
-                positions.get((place.context, place.lane), 0)
-                for table, positions in seen.items()
-                if rows_sql(table, place.context) is not None
-            )
+            tables = [table] if table else tables_of(place.context)
+            reached = min(seen[one].get((place.context, place.lane), 0) for one in tables)
             if reached < place.pos:
                 behind.append(Behind(place, reached))
         return behind

@@ -48,7 +48,7 @@ def _finance(request: HttpRequest) -> Finance:
 
 
 def _question(request: HttpRequest, who: Caller, figure: FigureName, asked: Any) -> FigureQuery:
-    await_positions(request, asked.at_least)
+    await_positions(request, asked.at_least, "ledger")
     names = [name for name in FigureQuery.model_fields if name != "figure"]
     query = FigureQuery.model_validate(
         {"figure": figure, **{FigureQuery.model_fields[name].alias or name: getattr(asked, name) for name in names}}

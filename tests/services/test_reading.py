@@ -32,3 +32,18 @@ def test_a_look_that_took_a_while_is_followed_by_a_longer_pause() -> None:
     assert behind.reached == 3
     # One look takes 0.1 s: without the pause there would be four.
     assert slow.asked <= 2 * len(TABLES)
+
+
+class Uneven(Slow):
+    """The orders are behind the ledger."""
+
+    def positions(self, table: str = "ledger") -> dict[Lane, int]:
+        return {("ordering", 0): 4 if table == "ledger" else 3}
+
+
+def test_who_asks_for_figures_waits_for_the_ledger_alone_and_a_list_for_all_tables() -> None:
+    reading = Reading(cast("Analytics", None))
+    reading.projected = Uneven()
+    wanted = [Position("ordering", 0, 4)]
+    assert reading.wait_for(wanted, 0.0, "ledger") == []
+    assert [behind.reached for behind in reading.wait_for(wanted, 0.0)] == [3]

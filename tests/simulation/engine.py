@@ -37,10 +37,12 @@ class Engine(Analytics):
             for row in found:
                 super().command(f"drop {kind} {row['name']} sync")
 
-    def rows(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    def rows(
+        self, query: str, parameters: Mapping[str, Any] | None = None, settings: Mapping[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
         self._clockwork.pause()
         try:
-            return super().rows(query, parameters)
+            return super().rows(query, parameters, settings)
         except DatabaseError as error:
             raise EngineAway(str(error)) from error
 

@@ -14,7 +14,7 @@ from infra.kafka import headers_of, topic_of
 from infra.log import Entry, Mark
 from projections.intake import Gap, is_behind
 from projections.intake import Intake as Queue
-from projections.projector import TABLES, ChainBroken, Projector, rows_sql
+from projections.projector import ChainBroken, Projector, tables_of
 from services.ordering.app import Ordering
 from services.ordering.intake import Intake, Rewind, TryAgain
 from tests.simulation.clockwork import Clockwork
@@ -107,7 +107,7 @@ class Projecting(Follower):
 
     def _compare(self) -> None:
         context = self.database.context
-        tables = ["raw_log", *(table for table in TABLES if rows_sql(table, context) is not None)]
+        tables = ["raw_log", *tables_of(context)]
         stands, *derived = (self._projector.reached(name, context) for name in tables)
         if is_behind(stands, self._queue.reached):
             self._read_again()

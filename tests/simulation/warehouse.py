@@ -81,11 +81,13 @@ class Warehouse(Analytics):
         self._views: dict[str, int] = {}
         self.breaks = 0
 
-    def rows(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    def rows(
+        self, query: str, parameters: Mapping[str, Any] | None = None, settings: Mapping[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
         self._clockwork.pause()
         asked = dict(parameters or {})
-        if found := re.match(r"select lane, max\(pos\) as pos from (\w+) where", query):
-            return [{"lane": lane, "pos": pos} for lane, pos in self._table(found[1]).ends(asked["app"]).items()]
+        if tables := re.findall(r"select '(\w+)' as name, lane, max\(pos\) as pos from \1 where", query):
+            return list(self._ends(tables, asked["app"]))
         if query == sql(RAW, "positions.sql"):
             lanes = self._table("raw_log").lanes.items()
             return [
@@ -104,6 +106,13 @@ class Warehouse(Analytics):
             view = self._views.get(asked["table"])
             return [] if view is None else [{"generation": view}]
         raise KeyError(query)
+
+    def _ends(self, tables: Sequence[str], app: str) -> Iterator[dict[str, Any]]:
+        for table in tables:
+            # One question, but no snapshot: meanwhile somebody may write to the next one.
+            self._clockwork.pause()
+            for lane, pos in self._table(table).ends(app).items():
+                yield {"name": table, "lane": lane, "pos": pos}
 
     def _next(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         step = self._between(asked, asked["to"])[: asked["events"]]
