@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
@@ -169,6 +170,31 @@ def test_killed_at_any_moment_it_writes_what_one_that_lives_writes(world: World)
         assert reached == sorted(reached)
         with world.fed():
             world.assert_equal()
+
+
+@pytest.mark.parametrize(("held", "free"), [("orders", ["raw_log", "ledger"]), ("ledger", ["raw_log"])])
+def test_a_table_that_takes_long_holds_up_only_what_follows_it(
+    world: World, held: str, free: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go, derive_one = threading.Event(), Projector.derive_one
+
+    def slowly(projector: Projector, table: str, app: str) -> None:
+        if table == held:
+            let_go.wait(PATIENCE)
+        derive_one(projector, table, app)
+
+    monkeypatch.setattr(Projector, "derive_one", slowly)
+    with relaying(world.store, world.broker.bootstrap), world.fed() as fed:
+        try:
+            for _ in range(3):
+                put(world.store, *orders(5))
+                ends = {entry.lane: entry.pos for entry in world.published()}
+                until(lambda: all(world.projector.reached(table, CONTEXT) == ends for table in free))  # noqa: B023
+            assert world.projector.reached(held, CONTEXT) == {}
+        finally:
+            let_go.set()
+        world.assert_equal()
+    assert fed.trouble is None
 
 
 def test_two_projectors_share_the_work_and_either_may_go(world: World) -> None:
