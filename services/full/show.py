@@ -15,6 +15,7 @@ from rich.text import Text
 
 from infra import auth
 from infra.settings import Settings
+from infra.watch import Delay
 from services.full.keeper import Keeper
 from services.full.supervisor import Supervisor
 from services.lag import FOLLOWERS
@@ -24,11 +25,15 @@ TIMEOUT_SECONDS = 2.0
 
 
 class Lags:
-    """How far everything is behind, as the API says; nothing where it does not answer."""
+    """How far everything is behind, as the API says; nothing where it does not answer.
+
+    For how long is what was seen here: an event's own time says nothing of it where a generated network has its past.
+    """
 
     def __init__(self, settings: Settings, url: str) -> None:
         self._settings, self._url = settings, url
         self._token, self._until = "", 0.0
+        self._delays: dict[tuple[str, str, int], Delay] = defaultdict(Delay)
 
     def ask(self) -> dict[str, str]:
         """Follower -> what it has not dealt with, over all lanes."""
@@ -40,21 +45,22 @@ class Lags:
         )
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
-                return told(load(answer)["rows"])
+                return self.told(load(answer)["rows"], time.monotonic())
         except (OSError, ValueError):
             return {}
 
-
-def told(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Follower -> events that it has not dealt with, and the age of the oldest."""
-    events: dict[str, int] = defaultdict(int)
-    seconds: dict[str, float] = defaultdict(float)
-    for row in rows:
-        for name in FOLLOWERS:
-            if (one := row[name]) is not None:
-                events[name] += one["events"]
-                seconds[name] = max(seconds[name], one["seconds"])
-    return {name: f"{count} events, {seconds[name]:.0f} s" if count else "0" for name, count in events.items()}
+    def told(self, rows: Sequence[Mapping[str, Any]], now: float) -> dict[str, str]:
+        """Follower -> events that it has not dealt with, and since when there are some. `now` never decreases."""
+        events: dict[str, int] = defaultdict(int)
+        seconds: dict[str, float] = defaultdict(float)
+        for row in rows:
+            for name in FOLLOWERS:
+                if (one := row[name]) is not None:
+                    done = one["position"] if one["events"] else row["end"]
+                    behind = self._delays[name, row["context"], row["lane"]].seconds(done, row["end"], now)
+                    events[name] += one["events"]
+                    seconds[name] = max(seconds[name], behind)
+        return {name: f"{count} events, {seconds[name]:.0f} s" if count else "0" for name, count in events.items()}
 
 
 def table(supervisor: Supervisor, lags: Mapping[str, str], notes: list[str]) -> RenderableType:

@@ -16,7 +16,7 @@ from infra.local.postgres import Postgres
 from infra.settings import Settings
 from services.full import plan
 from services.full.plan import OFFSETS, STOPPING, PortsInUse, Servers, environment, folders, ports
-from services.full.show import told
+from services.full.show import Lags
 from services.processes import Role
 
 
@@ -107,16 +107,17 @@ def test_data_lie_in_the_home_where_their_account_may_enter_it(tmp_path: Path, m
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700
 
 
-def test_the_lag_of_a_follower_is_that_of_all_its_lanes() -> None:
+def test_the_lag_of_a_follower_is_that_of_all_its_lanes_and_as_old_as_it_was_seen(tmp_path: Path) -> None:
     def row(context: str, **lags: Any) -> dict[str, Any]:
         return {"context": context, "lane": 0, "end": 9, "relay": None, "projector": None, "reactions": None, **lags}
 
-    rows: list[Any] = [
-        row("ordering", projector={"position": 1, "events": 2, "seconds": 1.5}),
-        row(
-            "tendering",
-            projector={"position": 1, "events": 1, "seconds": 4.0},
-            relay={"position": 9, "events": 0, "seconds": 0},
-        ),
-    ]
-    assert told(rows) == {"projector": "3 events, 4 s", "relay": "0"}
+    def lag(position: int, events: int) -> dict[str, Any]:
+        return {"position": position, "events": events, "seconds": 173_419_224.0}  # of a generated past
+
+    lags = Lags(Settings(home=tmp_path), "http://127.0.0.1:1")
+    rows: list[Any] = [row("ordering", projector=lag(1, 2)), row("tendering", projector=lag(1, 1), relay=lag(9, 0))]
+    assert lags.told(rows, 100.0) == {"projector": "3 events, 0 s", "relay": "0"}
+    rows[0]["projector"] = lag(9, 0)
+    assert lags.told(rows, 104.0) == {"projector": "1 events, 4 s", "relay": "0"}
+    rows[1]["projector"] = lag(9, 0)
+    assert lags.told(rows, 105.0) == {"projector": "0", "relay": "0"}

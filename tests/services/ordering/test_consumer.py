@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -32,6 +33,7 @@ from services.membership import app as membership
 from services.membership.commands import GrantAdhesion, JoinEstablishment
 from services.ordering import channels, consumer
 from services.ordering.consumer import Reactions, build
+from services.ordering.intake import Intake
 from services.ordering.reactions import adhesion_stream
 from services.processes.reactions import watch_of
 from services.suppliers import app as suppliers
@@ -139,6 +141,25 @@ def test_what_others_publish_is_noted_once_and_an_order_finds_it(world: World) -
         world.assert_each_noted_once(reactions)
         assert reactions.counts["taken"] == 70
         assert reactions.alarms == ()
+
+
+def test_messages_that_take_long_to_be_taken_in_are_told(embedded: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumer, "SLOW_SECONDS", 0.3)
+    goes_on, take = threading.Event(), Intake.take
+
+    def slowly(intake: Intake, *asked: Any) -> None:
+        goes_on.wait(PATIENCE)
+        take(intake, *asked)
+
+    monkeypatch.setattr(Intake, "take", slowly)
+    embedded.publish(2)
+    with relay_in_thread(embedded.members.store, embedded.broker.bootstrap), in_thread(embedded.settings) as reactions:
+        try:
+            until(lambda: "membership, lane 0, are not taken in yet, after" in reactions.state)
+            assert "not taken in yet" in watch_of(reactions).ready()[0]
+        finally:
+            goes_on.set()
+        until(lambda: embedded.is_noted(reactions) and reactions.state == "reacting")
 
 
 def test_reactions_that_are_killed_again_and_again_note_each_event_once(world: World) -> None:
