@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +12,7 @@ from typing import ClassVar
 from uuid import uuid4
 
 import pytest
+import uvicorn
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
@@ -187,6 +189,51 @@ def test_an_answer_that_breaks_off_is_no_answer() -> None:
         answer = client.post("/api/v1/orders", json={})
     assert (answer.status_code, answer.json()["type"]) == (502, "/problems/service-away")
     assert "it happens once" in answer.text
+
+
+@contextmanager
+def listening(upstreams: dict[str, str]) -> Iterator[int]:
+    """A gateway on a port: Starlette's test client reads every answer to its end."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(create_app(upstreams), port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.01)
+        yield port
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def test_who_goes_away_lets_go_of_the_process_behind() -> None:
+    gone = threading.Event()
+
+    class Endless(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/csv\r\n\r\n")
+            try:
+                while True:
+                    self.wfile.write(b"a line\n" * 10_000)
+            except OSError:
+                gone.set()
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Endless) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            with listening({"finance": f"http://127.0.0.1:{server.server_address[1]}"}) as port:
+                with socket.create_connection(("127.0.0.1", port)) as client:
+                    client.sendall(b"GET /api/v1/figures/volume HTTP/1.1\r\nHost: x\r\n\r\n")
+                    assert b"200 OK" in client.recv(10_000)
+                    assert not gone.wait(0.3)
+                assert gone.wait(10), "the process behind still writes to nobody"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_a_body_of_unknown_length_and_the_trace_of_who_asks_are_passed_on_once(home: Settings) -> None:
