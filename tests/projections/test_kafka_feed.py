@@ -30,6 +30,7 @@ from infra.settings import Settings
 from infra.stored import Identity
 from projections import intake as queue
 from projections import partitions as module
+from projections.kafka_feed import PACE
 from projections.projector import TABLES, OtherStore, Projector
 from tests.broker import delete, messages
 from tests.infra.relaying import in_thread as relaying
@@ -140,6 +141,10 @@ def says(fed: Fed, *parts: str) -> None:
     """Waits until a feed says that of its state."""
     until(lambda: fed.trouble is not None or all(part in fed.feed.state for part in parts))
     assert fed.trouble is None
+
+
+def test_every_derived_table_has_a_pace() -> None:
+    assert PACE.keys() == TABLES.keys()
 
 
 def test_what_is_relayed_is_written_as_the_embedded_run_writes_it(world: World) -> None:
