@@ -33,8 +33,8 @@ from tests.full.stack import Stack, full_run, new_home
 RATES = (200, 150, 100, 50, 25)
 """Orders a second that are tried, until one holds and is shown in time."""
 AIM_MS = 1_000.0
-"""The slowest of a hundred orders is shown so soon."""
-SECONDS, WARM_SECONDS = 60, 10
+"""The slowest of a hundred orders is shown so soon, in the median of the runs at a rate."""
+SECONDS, WARM_SECONDS, RUNS = 60, 10, 3
 MARKETS, LINES, CONNECTIONS = 16, 3, 64
 SECONDS_PER_READ = 2
 LOOK_SECONDS, PATIENCE_SECONDS = 0.1, 120.0
@@ -61,15 +61,16 @@ their own, the orders were derived before the ledger's next turn, and figures wa
 
 
 def measure(seconds: int = SECONDS, rates: Sequence[int] = RATES) -> dict[str, Any]:
-    """What was found at each rate that was tried for so many seconds: the last one is in time, if any is."""
+    """What was found in each run of so many seconds: those of the last rate are in time, if any are."""
     tried = []
     with new_home() as home, full_run(home) as stack:
         markets = [Market(stack) for _ in range(MARKETS)]
         _load(stack, markets, rates[-1], WARM_SECONDS)
         for rate in rates:
-            print(f"  {rate} orders/s for {seconds} s …", flush=True)  # noqa: T201 - the person waits for it
-            tried.append(_load(stack, markets, rate, seconds))
-            if tried[-1]["holds"] and tried[-1]["shown_ms"]["p99"] < AIM_MS:
+            print(f"  {RUNS} times {rate} orders/s for {seconds} s …", flush=True)  # noqa: T201 - the person waits for it
+            runs = [_load(stack, markets, rate, seconds) for _ in range(RUNS)]
+            tried += runs
+            if all(one["holds"] for one in runs) and statistics.median(one["shown_ms"]["p99"] for one in runs) < AIM_MS:
                 break
     return {"seconds": seconds, "clients": CONNECTIONS, "tried": tried}
 

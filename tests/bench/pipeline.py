@@ -69,12 +69,13 @@ from queue
 """
 
 WHERE_IT_SPENDS = """\
-Processor time of an event of 1.5 KB (sampled): the projector's client takes 22 to 25 µs, of which aiokafka's fetching and
-decoding is 8, headers into an entry 4 to 7, the body over loopback 6, its RowBinary 2; the server some 30 µs, of which
-the ledger's statement is 17 to 20: 2 for JSON, 3 for checks, 1 for roll-ups, the rest for lines as rows; the raw log's is
-5. Kafka's engine runs the same statement. With perfect overlap on two cores that is 1.25 times the engine: more needs a
-cheaper statement, which its peer has too. Two threads read a step of 100,000 events 1.5 times as fast where a LIMIT BY
-joins them before the sort (without it tokens differ, and events double); a step of 32 MB has too few granules for that.
+Processor time of an event of 1.5 KB: the projector's client takes 18 µs, of which aiokafka's fetching and decoding is 8,
+headers into an entry 4, the body over loopback 4, its RowBinary 2; the server 28 µs, of which the ledger's statement is
+12 to 17 (2 for JSON, 3 for checks, 1 for roll-ups, the rest for lines as rows and their parts), the raw log's 5, merges
+the rest. Kafka's engine runs the same statement, in one thread. Both cores are busy for nine tenths of the time in which
+messages arrive; when the last one is in the raw log, the ledger is half of them behind and goes on alone, in one thread,
+for a quarter of the run. With perfect overlap it would be 1.5 times the engine. Two threads for the ledger's statement
+(with a LIMIT BY that joins them before the sort: without it tokens differ, and events double) take 15 % off a step.
 
 The relay takes 32 µs of an event: sending 20, as its peer, reading the log 5, headers 4, checkpoints and waiting for all
 of a page the rest; and it waits a quarter of the time for the broker, for a page is noted before the next one leaves.
