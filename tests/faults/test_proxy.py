@@ -67,5 +67,6 @@ def test_an_answer_is_cut_when_the_server_has_done_what_it_was_asked(proxy: Prox
 
 
 def test_a_server_that_is_away_refuses(proxy: Proxy) -> None:
-    with Proxy(free_port(), free_port(), ()) as nobody, pytest.raises(OSError, match=r"reset|closed"):
+    # Whoever asks may still be sending when he is cut off, or have sent all.
+    with Proxy(free_port(), free_port(), ()) as nobody, pytest.raises(OSError, match=r"reset|closed|Broken pipe"):
         post(nobody, b"hello")
