@@ -109,6 +109,10 @@ class Analytics:
             raise NoRoom(f"the disk of ClickHouse is full: {room:,} bytes are free")
         self.command(statement)
 
+    def is_whole(self, table: str) -> bool:
+        """Whether all files of a table are as they were written. Reads all of it."""
+        return bool(self._client.command(f"check table {table}", settings={"check_query_single_value_result": 1}))
+
     def insert_once(self, statement: str, parameters: Mapping[str, Any], token: str, body: bytes | None = None) -> None:
         """Runs a guarded insert as one block under a deduplication token.
 

@@ -40,6 +40,8 @@ PACE = {"ledger": 0.2, "orders": 0.5}
 core before it looks at the first event."""
 LOOK_SECONDS = 1.0
 """How often the broker is asked for the ends of the partitions, and what waits tries again."""
+PARTS_SECONDS = 5.0
+"""How often it is asked whether the engine lost parts: it may have been started again, and nobody noticed."""
 DATA_SECONDS = 2.0
 """How often the data are looked at while nothing arrives: somebody may have deleted them."""
 ASK_SECONDS = 10.0
@@ -74,7 +76,7 @@ class KafkaFeed:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Feeds until `stop` is set; steps on their way are waited for, not for ever. Raises OtherStore."""
-        loops = [self._read(), self._look(), stop.wait()]
+        loops = [self._read(), self._look(), self._mend_tables(), stop.wait()]
         loops += [self._append(context) for context in self.intakes]
         loops += [self._derive(context, table) for context, table in self._moved]
         tasks = [asyncio.ensure_future(loop) for loop in loops]
@@ -299,6 +301,12 @@ class KafkaFeed:
                 self._waits["ends"] = f"waiting for the broker: {error!r}"
             else:
                 self._waits.pop("ends", None)
+
+    async def _mend_tables(self) -> None:
+        """Tables that lost parts are made anew; positions then show what is missing."""
+        while True:
+            await asyncio.sleep(PARTS_SECONDS)
+            await self.projector.use("parts", lambda projector: projector.mend())
 
     def _says(self, state: str) -> None:
         if state != self.state:

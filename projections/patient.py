@@ -11,13 +11,18 @@ from concurrent.futures import Future
 from contextlib import ExitStack, closing
 from typing import TypeVar
 
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, Error
 
 from infra.clickhouse import Analytics, NoRoom
 from projections.projector import Projector, StepLost
 
 ENGINE_IS_AWAY = (ClickHouseError, NoRoom, StepLost, OSError)
 """Away, full, restarted without its data, or told so by a statement: all of it is waited for, and told."""
+DAMAGED = frozenset(
+    ("ATTEMPT_TO_READ_AFTER_EOF", "BAD_SIZE_OF_FILE_IN_DATA_PART", "CANNOT_DECOMPRESS", "CANNOT_READ_ALL_DATA",
+     "CHECKSUM_DOESNT_MATCH", "CORRUPTED_DATA", "FILE_DOESNT_EXIST", "NO_FILE_IN_DATA_PART")
+)  # fmt: skip
+"""What the engine calls it where files of a table are broken."""
 RETRY_SECONDS = 0.5
 SLOW_SECONDS = 15.0
 """A use that takes longer is told: the engine may hang."""
@@ -28,7 +33,7 @@ T = TypeVar("T")
 
 
 class PatientProjector:
-    """Opens the engine when it is there, makes its tables again after each error, and tries again."""
+    """Opens the engine when it is there, mends and makes its tables after each error, and tries again."""
 
     def __init__(self, open_analytics: Callable[[], Analytics]) -> None:
         self.errors = 0
@@ -36,7 +41,7 @@ class PatientProjector:
         self._threads: set[threading.Thread] = set()
         self._opening = threading.Lock()
         self._projector: Projector | None = None
-        self._is_doubtful = False
+        self._is_doubtful = self._is_damaged = False
         self._said: dict[str, str] = {}
         self._began: dict[str, float] = {}
 
@@ -49,6 +54,7 @@ class PatientProjector:
             except ENGINE_IS_AWAY as error:
                 self.errors += 1
                 self._is_doubtful = True
+                self._is_damaged |= isinstance(error, Error) and error.name in DAMAGED
                 if who not in self._said:
                     log.warning("%s: ClickHouse: %s", who, error)
                 self._said[who] = str(error)
@@ -66,8 +72,9 @@ class PatientProjector:
                     self._projector = Projector(opening.enter_context(closing(self._open())))
                     opening.pop_all()
             elif self._is_doubtful:
+                self._projector.mend(reads_all=self._is_damaged)
                 self._projector.migrate()
-            self._is_doubtful = False
+            self._is_doubtful = self._is_damaged = False
             return self._projector
 
     async def thread(self, work: Callable[[], T]) -> T:

@@ -29,6 +29,7 @@ from infra.log import Entry, Log, Mark
 from infra.settings import Settings
 from infra.stored import Identity
 from projections import intake as queue
+from projections import kafka_feed as feed
 from projections import partitions as module
 from projections.kafka_feed import PACE
 from projections.projector import TABLES, OtherStore, Projector
@@ -198,6 +199,31 @@ def test_a_table_that_takes_long_holds_up_only_what_follows_it(
             assert world.projector.reached(held, CONTEXT) == {}
         finally:
             let_go.set()
+        world.assert_equal()
+    assert fed.trouble is None
+
+
+@pytest.mark.parametrize("table", ["raw_log", "ledger_g1", "orders_g1", "epochs"])
+def test_parts_that_the_engine_set_aside_meanwhile_are_filled_in_again(
+    world: World, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Started again between two statements, it may have lost some, and no statement fails."""
+    monkeypatch.setattr(feed, "PARTS_SECONDS", 0.5)
+    put(world.store, *orders(10))
+    with relaying(world.store, world.broker.bootstrap), world.fed() as fed:
+        world.assert_equal()
+        (part, *_) = world.analytics.rows(
+            "select name, path from system.parts where active and database = currentDatabase() "
+            "and table = {table:String}",
+            {"table": table},
+        )
+        world.analytics.command(f"alter table {table} detach part '{part['name']}'")
+        detached = Path(part["path"]).parent / "detached"
+        (detached / part["name"]).rename(detached / f"broken-on-start_{part['name']}")
+        until(lambda: not world.analytics.rows("select 1 from system.detached_parts"))
+        world.assert_equal()
+        assert world.projector.epochs() == {CONTEXT: (world.store.epoch, LANES)}
+        put(world.store, *orders(5))
         world.assert_equal()
     assert fed.trouble is None
 
