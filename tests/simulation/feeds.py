@@ -141,9 +141,14 @@ class Reacting(Follower):
     def __init__(self, clockwork: Clockwork, database: Database, topic: SimulatedTopic, ordering: Ordering) -> None:
         self._intake = Intake(ordering.inbox, _Sources(database), _Letters())
         self._next_asking = clockwork.now + PATIENCE
+        self._identity = topic.identity
         super().__init__(clockwork, database, topic)
 
     def turn(self, limit: int) -> bool:
+        if self._identity != self.topic.identity:
+            # Made anew, with as many messages as were read of the old one, it would look as if it had been read.
+            self._identity = self.topic.identity
+            self.offsets = dict.fromkeys(self.offsets, 0)
         if self.clockwork.now >= self._next_asking:
             self._next_asking = self.clockwork.now + PATIENCE
             self._intake.ask_again()
