@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,24 +12,15 @@ from infra.clickhouse import NoRoom, Server, open_server
 from infra.local import clickhouse
 from infra.settings import Settings
 from projections.projector import Projector
+from tests.disk import fill, small_disk
 
 pytestmark = pytest.mark.full
 
 
 @pytest.fixture(scope="module")
 def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A small disk, where mounting is allowed; on another machine nothing here can be told."""
-    folder = tmp_path_factory.mktemp("clickhouse")
-    mount, umount = shutil.which("mount"), shutil.which("umount")
-    if not mount or not umount:
-        pytest.skip("mount is missing")
-    made = subprocess.run(
-        [mount, "-t", "tmpfs", "-o", "size=200m", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if made.returncode:
-        pytest.skip("mounting is not allowed")
-    yield folder
-    subprocess.run([umount, "-l", str(folder)], check=True)
+    with small_disk(tmp_path_factory.mktemp("clickhouse"), "200m") as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +31,7 @@ def full(disk: Path) -> Iterator[Server]:
         closing(open_server(Settings(**server.settings("projector")))) as analytics,
     ):
         Projector(analytics)
-        with suppress(OSError), (disk / "filler").open("wb", buffering=0) as file:
-            while True:
-                file.write(bytes(1 << 12))
+        fill(disk)
         yield analytics
 
 

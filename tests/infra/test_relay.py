@@ -20,12 +20,14 @@ from kafka import KafkaAdminClient
 from infra.checkpoint import ask_again
 from infra.event_store import Request
 from infra.kafka import entry_of, make_topics, opened, partitions
+from infra.local import kafka as local_kafka
 from infra.local import postgres as local_postgres
 from infra.local.kafka import Kafka
 from infra.log import Entry, Log, Mark
 from infra.relay import Relay
 from infra.settings import Settings
 from tests.broker import delete, messages
+from tests.disk import fill, small_disk
 from tests.infra.counting import Add, Counting, Open, build
 from tests.infra.relaying import in_process, in_thread
 
@@ -225,6 +227,33 @@ def test_a_broker_that_is_killed_again_and_again_keeps_what_it_acknowledged(embe
     with in_thread(embedded.counting.store, embedded.broker.bootstrap):
         until(embedded.arrived)
     embedded.assert_all_there()
+
+
+def test_a_broker_whose_disk_is_full_is_waited_for_and_then_gets_everything(settings: Settings, tmp_path: Path) -> None:
+    """The broker ends itself where it cannot write; whoever runs it makes room and starts it again."""
+    folder = tmp_path / "broker"
+    folder.mkdir()
+    with small_disk(folder, "100m"), local_kafka.running(folder) as broker:
+        make_topics(broker.bootstrap, {"counting": LANES})
+        world = World(settings, build(settings, lanes=LANES), broker)
+        with in_thread(world.counting.store, broker.bootstrap) as relay:
+            world.publish(20)
+            until(lambda: idle(relay))
+            filler = fill(folder)
+
+            def told() -> bool:
+                world.publish(1)
+                time.sleep(0.5)
+                return "waiting for the broker" in relay.state
+
+            until(told)
+            assert any(relay.lag.values())
+            filler.unlink()
+            broker.process.kill()
+            broker.process.start()
+            until(world.arrived)
+            until(lambda: idle(relay))
+        world.assert_all_there()
 
 
 def test_a_topic_that_is_deleted_under_a_running_relay_is_filled_again_when_it_is_made(embedded: World) -> None:
