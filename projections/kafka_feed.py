@@ -30,7 +30,8 @@ from projections.intake import Gap, Intake, is_behind
 from projections.partitions import BROKER_IS_AWAY, GROUP, Partitions
 from projections.patient import PatientProjector
 from projections.projected import Lane
-from projections.projector import TABLES, ChainBroken, Projector, tables_of
+from projections.projector import ChainBroken, Projector
+from projections.tables import TABLES, tables_of
 
 FLUSH_SECONDS = 0.5
 """What arrives is appended when the ledger waits for it, and at the latest so long after the append before: sooner it

@@ -7,25 +7,18 @@ positions are read again after each. Nothing is kept in memory that the data doe
 
 from __future__ import annotations
 
-import hashlib
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from infra.clickhouse import SMALL, Analytics, raw_batch, sql
+from infra.clickhouse import SMALL, raw_batch, sql
 from infra.event_store import EventStore
 from infra.log import Entry, Log, Mark
 from infra.metrics import inserting, shown
-from projections.projected import Lane, Projected
+from projections.projected import Lane
+from projections.tables import RAW, TABLES, Tables, name_of, rows_sql, tables_of
 
-RAW = "projections.raw_log"
-RAW_TABLES = {"raw_log": "table.sql", "epochs": "epochs.sql", "chain_breaks": "breaks.sql"}
-TABLES = {"ledger": "raw_log", "orders": "ledger"}
-"""Tables derived from the raw log by `projections/<name>/`, in this order -> what each of them does not overtake."""
-VIEWS = ("establishments", "suppliers", "agreements", "traces")
-"""Questions that a view over the raw log answers: few events, never a copy."""
 STEP_EVENTS, STEP_BYTES = 100_000, 32_000_000
 PAGE = 5_000
 
@@ -42,96 +35,8 @@ class StepLost(Exception):
     """An insert did not move the position."""
 
 
-log = logging.getLogger(__name__)
-
-
-class Projector(Projected):
+class Projector(Tables):
     """Writes what the stores published into the analytics engine."""
-
-    def __init__(self, analytics: Analytics) -> None:
-        super().__init__(analytics)
-        self.mend()
-        self.migrate()
-
-    def migrate(self) -> None:
-        """Creates what is missing or has changed: tables, their first generations, views. Raises NoRoom."""
-        there = {
-            row["name"]: row["comment"]
-            for row in self.analytics.rows("select name, comment from system.tables where database = currentDatabase()")
-        }
-        for table, file in RAW_TABLES.items():
-            if table not in there:
-                self.analytics.define(sql(RAW, file))
-        for table in TABLES:
-            # Whoever was stopped in between may have left a table without its view, or a view without its table.
-            if not (found := self.generations(table)):
-                self.create(table, 1)
-            if self.current(table) not in (found or [1]):
-                self.switch(table, (found or [1])[0])
-        for folder in VIEWS:
-            for statement in sql(f"projections.{folder}", "views.sql").rstrip(";\n").split(";"):
-                # A view's comment says of which text it was made.
-                made_of = hashlib.sha256(statement.encode()).hexdigest()
-                if there.get(statement.partition(" view ")[2].split()[0]) != made_of:
-                    self.analytics.define(f"{statement} comment '{made_of}'")
-
-    def mend(self, *, reads_all: bool = False) -> list[str]:
-        """Drops the tables that lost something, and makes them anew, empty: what feeds them fills them again.
-
-        The engine sets the parts aside that it finds broken when it starts. What they held is missing without a word,
-        and positions do not show it (ADR 13). `reads_all`: looks for broken parts that it has not found yet, too.
-        Returns their names. Raises NoRoom.
-        """
-        rows = self.analytics.rows(
-            "select distinct table from system.detached_parts "
-            "where database = currentDatabase() and startsWith(reason, 'broken')"
-        )
-        if not rows and not reads_all:
-            return []
-        ours = [*RAW_TABLES, *(_name(table, n) for table in TABLES for n in self.generations(table))]
-        lost = {row["table"] for row in rows}.intersection(ours)
-        if reads_all:
-            lost |= {table for table in ours if not self.analytics.is_whole(table)}
-        if "epochs" in lost:
-            # Whoever finds the raw log empty begins anew, and binds the data to the store first.
-            lost.add("raw_log")
-        for table in sorted(lost):
-            log.error("%s lost parts, which ClickHouse found broken: it is made anew and filled again", table)
-            self.analytics.command(f"drop table if exists {table} sync")
-        if lost:
-            self.migrate()
-        return sorted(lost)
-
-    def generations(self, table: str) -> list[int]:
-        """The generations of a table that exist; the view shows one of them."""
-        found = self.analytics.rows(
-            "select name from system.tables where database = currentDatabase() and match(name, {name:String})",
-            {"name": f"^{table}_g\\d+$"},
-        )
-        return sorted(int(row["name"].rpartition("_g")[2]) for row in found)
-
-    def create(self, table: str, generation: int) -> None:
-        """An empty generation of a table."""
-        self.analytics.define(sql(f"projections.{table}", "table.sql").replace(f"{table}_gN", _name(table, generation)))
-
-    def switch(self, table: str, generation: int) -> None:
-        """Lets the view of a table show a generation."""
-        self.analytics.define(
-            f"create or replace view {table} sql security definer as select * from {_name(table, generation)}"
-        )
-
-    def drop(self, table: str, generation: int) -> None:
-        """Forgets a generation."""
-        self.analytics.command(f"drop table {_name(table, generation)} sync")
-
-    def current(self, table: str) -> int:
-        """The generation that the view of a table shows; 0 where there is no view."""
-        found = self.analytics.rows(
-            "select extract(as_select, {name:String}) as generation from system.tables "
-            "where database = currentDatabase() and name = {table:String}",
-            {"name": f"{table}_g(\\d+)", "table": table},
-        )
-        return int(found[0]["generation"]) if found else 0
 
     def adopt(self, app: str, epoch: UUID, lanes: int) -> None:
         """Binds the projections to a store. Raises OtherStore where they belong to another, or to other lanes."""
@@ -216,7 +121,7 @@ class Projector(Projected):
     def derive_one(self, table: str, app: str) -> None:
         """Brings every generation of a table to where the table is that it does not overtake. Raises StepLost."""
         # One question for all of them: while little arrives, asking is half of what a step costs.
-        source, names = TABLES[table], [_name(table, generation) for generation in self.generations(table)]
+        source, names = TABLES[table], [name_of(table, generation) for generation in self.generations(table)]
         stands = self.reached_by([source, *names], app)
         for name in names:
             for _ in self._steps(table, name, app, stands[name], stands[source]):
@@ -225,7 +130,7 @@ class Projector(Projected):
     def steps(self, table: str, generation: int, app: str) -> Iterator[int]:
         """The same for one generation; yields the events of each step. Raises StepLost."""
         if table in tables_of(app):
-            source, name = TABLES[table], _name(table, generation)
+            source, name = TABLES[table], name_of(table, generation)
             stands = self.reached_by([source, name], app)
             yield from self._steps(table, name, app, stands[name], stands[source])
 
@@ -285,10 +190,6 @@ class Projector(Projected):
         )  # fmt: skip
 
 
-def _name(table: str, generation: int) -> str:
-    return f"{table}_g{generation}"
-
-
 def _span(app: str, starts: Mapping[int, int], ends: Mapping[int, int]) -> dict[str, Any]:
     """Where the lanes of a table stand and where they may go, as the statements take it; empty where all are there."""
     behind = [lane for lane, end in ends.items() if starts.get(lane, 0) < end]
@@ -302,18 +203,6 @@ def _span(app: str, starts: Mapping[int, int], ends: Mapping[int, int]) -> dict[
         "starts": [starts.get(lane, 0) for lane in lanes],
         "ends": [ends.get(lane, 0) for lane in lanes],
     }
-
-
-def rows_sql(table: str, app: str) -> str | None:
-    """The statement that adds a context's events to a table; None where the table has no place for them."""
-    if app == "ordering":
-        return sql(f"projections.{table}", "rows.sql")
-    return sql(f"projections.{table}", "others.sql") if table == "ledger" else None
-
-
-def tables_of(app: str) -> list[str]:
-    """The derived tables that take in a context's events; none overtakes the one before it."""
-    return [table for table in TABLES if rows_sql(table, app) is not None]
 
 
 def batches(log: Log) -> Iterator[list[Entry]]:

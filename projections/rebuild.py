@@ -12,7 +12,8 @@ from typing import Any
 
 from infra.clickhouse import sql
 from infra.event_store import EventStore
-from projections.projector import RAW, RAW_TABLES, TABLES, Projector
+from projections.projector import Projector
+from projections.tables import RAW, RAW_TABLES, TABLES
 
 Progress = Callable[[str, int, int], None]
 """Called with the table, the events done and the events there are."""

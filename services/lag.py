@@ -10,7 +10,7 @@ from infra.checkpoint import checkpoint_of
 from infra.event_store import EventStore
 from infra.log import Entry, Log, Mark
 from projections.projected import Projected
-from projections.projector import TABLES, tables_of
+from projections.tables import TABLES, tables_of
 from services.ordering.app import Ordering
 
 MOST = 20_000

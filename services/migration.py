@@ -21,7 +21,8 @@ from infra.schema import (
     store_version,
 )
 from infra.settings import READER, Settings
-from projections.projector import TABLES, Projector
+from projections.projector import Projector
+from projections.tables import TABLES
 from services.embedded import open_contexts
 
 CONTEXTS = ("membership", "suppliers", "tendering", "ordering")

@@ -14,8 +14,8 @@ from projections.agreements.reader import Agreements
 from projections.establishments.reader import Establishments
 from projections.orders.reader import Orders
 from projections.projected import Lane, Projected
-from projections.projector import TABLES, tables_of
 from projections.suppliers.reader import Suppliers
+from projections.tables import TABLES, tables_of
 from projections.traces.reader import Traces
 
 LOOK_PAUSE = 5

@@ -27,9 +27,10 @@ from infra.origin import Stores
 from infra.relay import Relay
 from infra.settings import Settings
 from infra.topic import PRODUCER
-from projections import partitions, projector
+from projections import partitions
 from projections.kafka_feed import KafkaFeed
-from projections.projector import RAW, Projector, batches, rows_sql
+from projections.projector import Projector, batches
+from projections.tables import RAW, TABLES, rows_sql
 from services.ordering.app import build
 from tests.bench import runner
 from tests.bench.synthetic import fill
@@ -98,7 +99,7 @@ def measure(events: int = EVENTS) -> dict[str, Any]:
         entries = [entry for page in iter(Log(store).page, None) for entry in page]
         collect_seldom()  # as the processes do, and for the peers too: what lies here in memory is of the bench alone
         analytics = stack.enter_context(closing(open_server(settings)))
-        stack.enter_context(patch.dict(projector.TABLES, DERIVED, clear=True))
+        stack.enter_context(patch.dict(TABLES, DERIVED, clear=True))
         ways: dict[str, Callable[[], float]] = {
             "alone": lambda: _alone(broker.bootstrap, entries),
             "relay": lambda: _relay(broker.bootstrap, store),

@@ -13,7 +13,8 @@ from infra.event_store import EventStore
 from infra.log import Log
 from infra.memory import collect_seldom
 from infra.settings import Settings
-from projections.projector import RAW, TABLES, Projector, batches
+from projections.projector import Projector, batches
+from projections.tables import RAW, TABLES
 from services.ordering.app import build
 from tests.bench.synthetic import fill
 

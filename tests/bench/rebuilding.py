@@ -21,8 +21,9 @@ from infra.clickhouse import open_embedded
 from infra.event_store import EventStore
 from infra.log import Log
 from infra.settings import Settings
-from projections.projector import TABLES, Projector, batches
+from projections.projector import Projector, batches
 from projections.rebuild import rebuild
+from projections.tables import TABLES
 from services.ordering.app import build
 from tests.bench.synthetic import fill
 

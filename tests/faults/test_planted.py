@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 
 from infra.request import Request
-from projections import projector
+from projections import projector, tables
 from services.ordering import app as ordering
 from tests.faults.embedded import buy, opened
 from tests.faults.oracle import Verdict
@@ -48,7 +48,7 @@ def no_command_id() -> Iterator[None]:
 
 
 def _changed_sql(table: str, before: str, after: str) -> AbstractContextManager[Any]:
-    text = projector.rows_sql
+    text = tables.rows_sql
 
     def changed(name: str, app: str) -> str | None:
         found = text(name, app)

@@ -21,9 +21,10 @@ from projections.establishments.reader import Establishments
 from projections.ledger.sums import Slice, sums
 from projections.orders.reader import Orders
 from projections.projected import Projected
-from projections.projector import RAW, Projector
+from projections.projector import Projector
 from projections.rebuild import rebuild
 from projections.suppliers.reader import Suppliers
+from projections.tables import RAW
 from services.demo.run import DemoClock, build_demo
 from services.embedded import Contexts, open_contexts
 from services.finance.app import Finance

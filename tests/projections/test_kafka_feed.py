@@ -32,7 +32,8 @@ from projections import intake as queue
 from projections import kafka_feed as feed
 from projections import partitions as module
 from projections.kafka_feed import PACE
-from projections.projector import TABLES, OtherStore, Projector
+from projections.projector import OtherStore, Projector
+from projections.tables import TABLES
 from tests.broker import delete, messages
 from tests.infra.relaying import in_thread as relaying
 from tests.projections.engine import Written, catch_up, engine_in, store_in, written

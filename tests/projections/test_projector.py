@@ -22,7 +22,8 @@ from infra.event_store import EventStore
 from infra.log import BeyondTheEnd, Entry, Log
 from infra.settings import Settings
 from projections import projector as module
-from projections.projector import RAW, ChainBroken, OtherStore, Projector
+from projections.projector import ChainBroken, OtherStore, Projector
+from projections.tables import RAW, rows_sql
 from services.embedded import open_platform
 from services.finance.query import FigureQuery
 from tests.projections.engine import (
@@ -193,7 +194,7 @@ def test_the_token_lets_one_write_a_table_also_where_the_other_read_more_parts(
     for part in (batch[:2], batch[:5], batch[:30], batch):
         projector.append(app, part)
     projector.derive(app)
-    text = module.rows_sql(table, app)
+    text = rows_sql(table, app)
     assert text is not None
     guard = re.compile(
         rf"\(select sum\(pos\) from \(select max\(pos\) as pos from {table}_gN where app = {{app:String}} group by lane\)\)"

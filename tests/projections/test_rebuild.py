@@ -15,6 +15,7 @@ from infra.settings import Settings
 from projections import projector as module
 from projections.projector import OtherStore, Projector
 from projections.rebuild import Rebuilt, rebuild, start_over
+from projections.tables import TABLES
 from services.embedded import Platform, open_platform
 from tests.network import query
 from tests.projections.engine import Disturbed, Fragile, Written, catch_up, engine_in, store_in, undisturbed, written
@@ -42,7 +43,7 @@ def projector(tmp_path: Path, store: EventStore, expected: Written) -> Iterator[
 
 
 def generations(projector: Projector) -> dict[str, tuple[list[int], int]]:
-    return {table: (projector.generations(table), projector.current(table)) for table in module.TABLES}
+    return {table: (projector.generations(table), projector.current(table)) for table in TABLES}
 
 
 def change(projector: Projector, table: str, what: str) -> None:

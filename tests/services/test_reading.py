@@ -8,7 +8,7 @@ from typing import cast
 from infra.clickhouse import Analytics
 from infra.request import Position
 from projections.projected import Lane, Projected
-from projections.projector import TABLES
+from projections.tables import TABLES
 from services.reading import Reading
 
 

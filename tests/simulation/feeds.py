@@ -14,7 +14,8 @@ from infra.kafka import headers_of, topic_of
 from infra.log import Entry, Mark
 from projections.intake import Gap, is_behind
 from projections.intake import Intake as Queue
-from projections.projector import ChainBroken, Projector, tables_of
+from projections.projector import ChainBroken, Projector
+from projections.tables import tables_of
 from services.ordering.app import Ordering
 from services.ordering.intake import Intake, Rewind, TryAgain
 from tests.simulation.clockwork import Clockwork

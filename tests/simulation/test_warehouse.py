@@ -9,7 +9,8 @@ from uuid import UUID
 import pytest
 
 from infra.clickhouse import Analytics, raw_batch, sql
-from projections.projector import RAW, Projector
+from projections.projector import Projector
+from projections.tables import RAW
 from tests.projections.engine import engine_in
 from tests.simulation.clockwork import Clockwork
 from tests.simulation.warehouse import Row, Warehouse, rows_of

@@ -19,7 +19,7 @@ from infra.clickhouse import ROOM_BYTES, Analytics, sql
 from infra.event_store import EventStore
 from infra.log import Entry
 from projections.projected import Lane
-from projections.projector import RAW
+from projections.tables import RAW
 from tests.simulation.clockwork import Clockwork, Killed
 
 WINDOW = 6
