@@ -1,9 +1,9 @@
 """The projector's feed in the full run: from the topics into the raw log, and from there into the derived tables.
 
 Loops for each context, one behind the other: one appends what has arrived to the raw log, one for each derived table
-brings it to where its source is. While little arrives, raw log and ledger take turns, so that an event waits once;
-while much does, they work at the same time. Positions are read from the data; an offset in Kafka is a hint at where to
-begin to read. Whatever is away is waited for, and `state` says so. What is in memory here may be lost at any moment.
+brings it to where its source is; whose turn it is says `Turns`. Positions are read from the data; an offset in Kafka
+is a hint at where to begin to read. Whatever is away is waited for, and `state` says so. What is in memory here may be
+lost at any moment.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -31,14 +30,9 @@ from projections.partitions import BROKER_IS_AWAY, GROUP, Partitions
 from projections.patient import PatientProjector
 from projections.projected import Lane
 from projections.projector import ChainBroken, Projector
-from projections.tables import TABLES, tables_of
+from projections.tables import tables_of
+from projections.turns import Turns
 
-FLUSH_SECONDS = 0.5
-"""What arrives is appended when the ledger waits for it, and at the latest so long after the append before: sooner it
-would only wait in the raw log."""
-PACE = {"ledger": 0.2, "orders": 0.5}
-"""A table is derived not sooner than so many seconds after the last time began: its statement takes some 40 ms of a
-core before it looks at the first event."""
 LOOK_SECONDS = 1.0
 """How often the broker is asked for the ends of the partitions, and what waits tries again."""
 PARTS_SECONDS = 5.0
@@ -70,16 +64,13 @@ class KafkaFeed:
         self._waits: dict[str, str] = {}
         self._oldest: dict[str, datetime] = {}
         self._arrived = {context: asyncio.Event() for context in contexts}
-        self._moved = {(context, table): asyncio.Event() for context in contexts for table in tables_of(context)}
-        """What a table is derived from may have moved."""
-        self._rests = {context: asyncio.Event() for context in contexts}
-        """The ledger has taken in what was appended last."""
+        self._turns = Turns(contexts)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Feeds until `stop` is set; steps on their way are waited for, not for ever. Raises OtherStore."""
         loops = [self._read(), self._look(), self._mend_tables(), stop.wait()]
         loops += [self._append(context) for context in self.intakes]
-        loops += [self._derive(context, table) for context, table in self._moved]
+        loops += [self._derive(context, table) for context, table in self._turns.tables]
         tasks = [asyncio.ensure_future(loop) for loop in loops]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -177,9 +168,7 @@ class KafkaFeed:
                 looked_at = began
                 await self._compare(intake)
             if not intake.is_full:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(FLUSH_SECONDS - (time.monotonic() - began)):
-                        await self._rests[context].wait()
+                await self._turns.to_append(context, began)
 
     async def _begin(self, intake: Intake) -> None:
         """Reads from the data where the lanes of a context stand, and binds the data to its store."""
@@ -206,7 +195,7 @@ class KafkaFeed:
         self._waits.pop(context, None)
         if await self._partitions.begin(context):
             intake.begin(epoch, [life.epoch for life in lives[:-1]], marks)
-            self._has_moved(context)
+            self._turns.look(context)
 
     async def _write(self, intake: Intake) -> None:
         hints = self._partitions.hints(intake.context)
@@ -220,8 +209,7 @@ class KafkaFeed:
             self.events += len(entries)
             self._oldest.setdefault(intake.context, entries[0].recorded_at)
             self.steps += 1
-            self._rests[intake.context].clear()
-            self._has_moved(intake.context, "raw_log")
+            self._turns.appended(intake.context)
         await self._partitions.written(hints)
 
     async def _compare(self, intake: Intake) -> None:
@@ -234,12 +222,7 @@ class KafkaFeed:
         if is_behind(stands, ends):
             await self._read_again(intake, f"{context} has come to {ends}, the data say {stands}")
         elif any(is_behind(table, stands) for table in derived):
-            self._has_moved(context)
-
-    def _has_moved(self, context: str, source: str | None = None) -> None:
-        for table in tables_of(context):
-            if source in (None, TABLES[table]):
-                self._moved[context, table].set()
+            self._turns.look(context)
 
     async def _read_again(self, intake: Intake, reason: str) -> None:
         """Somebody deleted the data: everything is read again that the topic holds."""
@@ -269,19 +252,12 @@ class KafkaFeed:
 
     async def _derive(self, context: str, table: str) -> None:
         """Brings a derived table to where its source is, again and again."""
-        moved, source = self._moved[context, table], TABLES[table]
         while True:
-            await moved.wait()
-            moved.clear()
-            began = time.monotonic()
-            oldest = self._oldest.pop(context, None) if source == "raw_log" else None
-            await self.projector.use(f"{context}, {table}", lambda projector: projector.derive_one(table, context))
-            self._has_moved(context, table)
-            if oldest is not None:
-                shown(context, oldest)
-            await asyncio.sleep(PACE[table] - (time.monotonic() - began))
-            if source == "raw_log" and not moved.is_set():
-                self._rests[context].set()
+            async with self._turns.of(context, table):
+                oldest = self._oldest.pop(context, None) if table == "ledger" else None
+                await self.projector.use(f"{context}, {table}", lambda projector: projector.derive_one(table, context))
+                if oldest is not None:
+                    shown(context, oldest)
 
     async def _look(self) -> None:
         """Says what stands still, and learns what is left to read."""

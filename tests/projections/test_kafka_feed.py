@@ -31,7 +31,6 @@ from infra.stored import Identity
 from projections import intake as queue
 from projections import kafka_feed as feed
 from projections import partitions as module
-from projections.kafka_feed import PACE
 from projections.projector import OtherStore, Projector
 from projections.tables import TABLES
 from tests.broker import delete, messages
@@ -143,10 +142,6 @@ def says(fed: Fed, *parts: str) -> None:
     """Waits until a feed says that of its state."""
     until(lambda: fed.trouble is not None or all(part in fed.feed.state for part in parts))
     assert fed.trouble is None
-
-
-def test_every_derived_table_has_a_pace() -> None:
-    assert PACE.keys() == TABLES.keys()
 
 
 def test_what_is_relayed_is_written_as_the_embedded_run_writes_it(world: World) -> None:
