@@ -21,6 +21,7 @@ from infra.checkpoint import STORE_IS_AWAY, Checkpoint, Checkpoints, Seat, Taken
 from infra.event_store import EventStore
 from infra.kafka import NoSuchTopic, OtherPartitions
 from infra.log import BeyondTheEnd, Entry, Log, Mark
+from infra.pending import Pending
 from infra.topic import BATCH_BYTES, Sent, TailLost, Topic
 
 ENVELOPE_BYTES = 1_000
@@ -180,14 +181,20 @@ class Relay:
     def __init__(self, store: EventStore, bootstrap: str) -> None:
         self.store = store
         self.bootstrap = bootstrap
-        self.state = "starting"
-        """`relaying`, or what it waits for and why."""
+        self._phase = "starting"
+        self._pending = Pending()
         self.sent = self.pages = self.errors = 0
         """Since the start: events acknowledged, pages of them, and what went wrong on the way."""
         self.marks: dict[int, Mark] = {}
         """For each lane the last event acknowledged; empty while another relay is active."""
         self.lag: dict[int, int] = {}
         """For each lane the positions from there to the end of the log, 0 where nothing is left to carry."""
+
+    @property
+    def state(self) -> str:
+        """`relaying`, or what it waits for and why."""
+        slow = self._pending.slow().values()
+        return f"waiting: a page is on its way for {max(slow):.0f} s" if slow else self._phase
 
     def run(self, stop: threading.Event) -> None:
         """Relays until `stop` is set; a page on its way is waited for, 30 seconds at most."""
@@ -232,7 +239,8 @@ class Relay:
                 self._measure(transfer.read, transfer.marks)
                 next_check = time.monotonic() + CHECK_SECONDS
             began = time.monotonic()
-            count = transfer.step()
+            with self._pending.doing("page"):
+                count = transfer.step()
             if count is None:
                 self._measure(transfer.read, transfer.marks)
                 seat.wait(CHECK_SECONDS / 2)
@@ -252,6 +260,6 @@ class Relay:
         stop.wait(seconds)
 
     def _says(self, state: str) -> None:
-        if state != self.state:
+        if state != self._phase:
             log.info("relay of %s: %s", self.store.context, state)
-        self.state = state
+        self._phase = state

@@ -14,6 +14,7 @@ from typing import TypeVar
 from clickhouse_connect.driver.exceptions import ClickHouseError, Error
 
 from infra.clickhouse import Analytics, NoRoom
+from infra.pending import Pending
 from projections.projector import Projector, StepLost
 
 ENGINE_IS_AWAY = (ClickHouseError, NoRoom, StepLost, OSError)
@@ -24,8 +25,6 @@ DAMAGED = frozenset(
 )  # fmt: skip
 """What the engine calls it where files of a table are broken."""
 RETRY_SECONDS = 0.5
-SLOW_SECONDS = 15.0
-"""A use that takes longer is told: the engine may hang."""
 CLOSE_SECONDS = 10.0
 """How long work on its way may take to end. What is left behind then harms nobody: positions are read from the data."""
 log = logging.getLogger(__name__)
@@ -43,14 +42,14 @@ class PatientProjector:
         self._projector: Projector | None = None
         self._is_doubtful = self._is_damaged = False
         self._said: dict[str, str] = {}
-        self._began: dict[str, float] = {}
+        self._pending = Pending()
 
     async def use(self, who: str, work: Callable[[Projector], T]) -> T:
         """What `work` returns, when the engine has answered. Raises what `work` raises of other matters."""
         while True:
-            self._began[who] = time.monotonic()
             try:
-                found = await self.thread(lambda: work(self._sure()))
+                with self._pending.doing(who):
+                    found = await self.thread(lambda: work(self._sure()))
             except ENGINE_IS_AWAY as error:
                 self.errors += 1
                 self._is_doubtful = True
@@ -61,8 +60,6 @@ class PatientProjector:
             else:
                 self._said.pop(who, None)
                 return found
-            finally:
-                self._began.pop(who, None)
             await asyncio.sleep(RETRY_SECONDS)
 
     def _sure(self) -> Projector:
@@ -97,9 +94,8 @@ class PatientProjector:
 
     def troubles(self) -> list[str]:
         """What it waits for now."""
-        now = time.monotonic()
-        hanging = [began for began in self._began.values() if now - began > SLOW_SECONDS]
-        silent = [f"waiting for ClickHouse: no answer for {now - min(hanging):.0f} s"] if hanging else []
+        slow = self._pending.slow().values()
+        silent = [f"waiting for ClickHouse: no answer for {max(slow):.0f} s"] if slow else []
         return [*sorted({f"waiting for ClickHouse: {said}" for said in self._said.values()}), *silent]
 
     def close(self) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from itertools import chain, groupby
@@ -26,6 +25,7 @@ from infra.dead_letters import DeadLetterTopics, Letters, Message
 from infra.event_store import Clock, Contended, EventStore, OutcomeUnknown, open_store, utc_now
 from infra.kafka import NoSuchTopic, opened, partitions, topic_of
 from infra.log import BeyondTheEnd, Mark
+from infra.pending import Pending
 from infra.settings import Settings
 from services.ordering.app import Ordering
 from services.ordering.app import build as build_ordering
@@ -38,8 +38,6 @@ ASK_SECONDS = 30.0
 """How often a relay is asked again for the same."""
 PATIENCE_SECONDS = 30.0
 """How long the client may take to begin, or to end: neither has a limit of its own."""
-SLOW_SECONDS = 15.0
-"""Messages that take longer to be taken in are told: something may hang."""
 PAUSE_SECONDS = 0.5
 """The pause before messages that could not be taken in are tried again; twice as long each time, at most ten times."""
 SHOWN = 5
@@ -97,7 +95,7 @@ class Reactions:
         self._one_at_a_time = asyncio.Lock()
         self._phase = "starting"
         self._troubles: dict[str, str] = {}
-        self._began: dict[Lane, float] = {}
+        self._pending = Pending()
         self._failures = 0
         self._identities: dict[str, UUID] = {}
         self._stop = asyncio.Event()
@@ -106,14 +104,8 @@ class Reactions:
     def state(self) -> str:
         """`reacting`, or what it waits for and why."""
         waiting = (_waiting(lane, mark) for lane, mark in list(self._intake.waiting.items()))
-        return next(chain(list(self._troubles.values()), self._slow(), waiting), self._phase)
-
-    def _slow(self) -> Iterator[str]:
-        now = time.monotonic()
-        for lane, began in list(self._began.items()):
-            if now - began > SLOW_SECONDS:
-                seconds = f"{now - began:.0f} s"
-                yield f"waiting: messages of {lane.context}, lane {lane.number}, are not taken in yet, after {seconds}"
+        slow = (f"waiting: {what} not taken in yet, after {took:.0f} s" for what, took in self._pending.slow().items())
+        return next(chain(list(self._troubles.values()), slow, waiting), self._phase)
 
     @property
     def alarms(self) -> tuple[str, ...]:
@@ -233,10 +225,10 @@ class Reactions:
         """Takes in messages of one partition, or seeks back to where they begin; whether they were."""
         lane = lane_of(place)
         messages = [Message(r.topic, r.partition, r.offset, r.key, r.value, r.headers) for r in records]
-        self._began[lane] = time.monotonic()
         try:
-            async with self._one_at_a_time:
-                await asyncio.to_thread(self._intake.take, *lane, messages)
+            with self._pending.doing(f"messages of {lane.context}, lane {lane.number},"):
+                async with self._one_at_a_time:
+                    await asyncio.to_thread(self._intake.take, *lane, messages)
         except Rewind as missing:
             log.warning("reactions of ordering: %s; reading again from the beginning", missing)
             seek(consumer, place, 0)
@@ -249,8 +241,6 @@ class Reactions:
             seek(consumer, place, records[0].offset)
             self._failures += 1
             return False
-        finally:
-            del self._began[lane]
         self._troubles.pop(str(lane), None)
         self._failures = 0
         return True

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
 from uuid import uuid4
 
 import pytest
@@ -125,26 +124,38 @@ def test_a_part_that_is_away_is_named(home: Settings) -> None:
         assert ready.json()["reasons"][0].startswith("ordering does not answer")
 
 
+class Behind(BaseHTTPRequestHandler):
+    """A process behind the gateway, without its log."""
+
+    def log_message(self, *_: object) -> None: ...
+
+
 @contextmanager
-def silent() -> Iterator[str]:
-    """A server that takes a request and says nothing before it is let go."""
-    let_go = threading.Event()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            let_go.wait(30)
-
-        def log_message(self, *_: object) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+def behind(handler: type[Behind]) -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
             yield f"http://127.0.0.1:{server.server_address[1]}"
         finally:
-            let_go.set()
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def silent() -> Iterator[str]:
+    """A server that takes a request and says nothing before it is let go."""
+    let_go = threading.Event()
+
+    class Silent(Behind):
+        def do_GET(self) -> None:
+            let_go.wait(30)
+
+    with behind(Silent) as url:
+        try:
+            yield url
+        finally:
+            let_go.set()
 
 
 def test_a_part_that_takes_too_long_is_named(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,37 +166,24 @@ def test_a_part_that_takes_too_long_is_named(home: Settings, monkeypatch: pytest
     assert "finance" in answer.json()["detail"]
 
 
-class Raw(BaseHTTPRequestHandler):
-    """Answers with given bytes, and shows what it was sent."""
-
-    reply = b""
-    seen: ClassVar[list[str]] = []
-
-    def do_POST(self) -> None:
-        self.seen.append(str(self.headers))
-        self.wfile.write(self.reply)
-        self.close_connection = True
-
-    def log_message(self, *_: object) -> None: ...
-
-
 @contextmanager
-def raw(reply: bytes) -> Iterator[str]:
-    Raw.reply = reply
-    Raw.seen.clear()
-    with ThreadingHTTPServer(("127.0.0.1", 0), Raw) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+def raw(reply: bytes) -> Iterator[tuple[str, list[str]]]:
+    """A server that answers with these bytes, and the headers that it was sent."""
+    seen: list[str] = []
+
+    class Raw(Behind):
+        def do_POST(self) -> None:
+            seen.append(str(self.headers))
+            self.wfile.write(reply)
+            self.close_connection = True
+
+    with behind(Raw) as url:
+        yield url, seen
 
 
 def test_an_answer_that_breaks_off_is_no_answer() -> None:
     half = b"HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\nhalf"
-    with raw(half) as url, TestClient(create_app({"ordering": url})) as client:
+    with raw(half) as (url, _), TestClient(create_app({"ordering": url})) as client:
         answer = client.post("/api/v1/orders", json={})
     assert (answer.status_code, answer.json()["type"]) == (502, "/problems/service-away")
     assert "it happens once" in answer.text
@@ -210,7 +208,7 @@ def listening(upstreams: dict[str, str]) -> Iterator[int]:
 def test_who_goes_away_lets_go_of_the_process_behind() -> None:
     gone = threading.Event()
 
-    class Endless(BaseHTTPRequestHandler):
+    class Endless(Behind):
         def do_GET(self) -> None:
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/csv\r\n\r\n")
             try:
@@ -219,31 +217,22 @@ def test_who_goes_away_lets_go_of_the_process_behind() -> None:
             except OSError:
                 gone.set()
 
-        def log_message(self, *_: object) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Endless) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            with listening({"finance": f"http://127.0.0.1:{server.server_address[1]}"}) as port:
-                with socket.create_connection(("127.0.0.1", port)) as client:
-                    client.sendall(b"GET /api/v1/figures/volume HTTP/1.1\r\nHost: x\r\n\r\n")
-                    assert b"200 OK" in client.recv(10_000)
-                    assert not gone.wait(0.3)
-                assert gone.wait(10), "the process behind still writes to nobody"
-        finally:
-            server.shutdown()
-            thread.join()
+    with behind(Endless) as url, listening({"finance": url}) as port:
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(b"GET /api/v1/figures/volume HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b"200 OK" in client.recv(10_000)
+            assert not gone.wait(0.3)
+        assert gone.wait(10), "the process behind still writes to nobody"
 
 
 def test_a_body_of_unknown_length_and_the_trace_of_who_asks_are_passed_on_once(home: Settings) -> None:
     trace = "0123456789abcdef0123456789abcdef"
     parent = {"traceparent": f"00-{trace}-0123456789abcdef-01", "Connection": "keep-alive, x"}
     nothing = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-    with raw(nothing) as url, TestClient(create_app({"ordering": url})) as client:
+    with raw(nothing) as (url, seen), TestClient(create_app({"ordering": url})) as client:
         answer = client.post("/api/v1/orders", content=iter([b"{", b"}"]), headers=parent)
     assert (answer.status_code, answer.headers["Groupement-Trace"]) == (200, trace)
-    sent = Raw.seen[0].lower()
+    sent = seen[0].lower()
     assert sent.count("traceparent: 00-" + trace) == sent.count("traceparent") == 1
     assert "transfer-encoding: chunked" in sent
     assert "connection:" not in sent

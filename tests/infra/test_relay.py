@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 import pytest
 from kafka import KafkaAdminClient
 
+from infra import pending
 from infra.checkpoint import ask_again
 from infra.event_store import Request
 from infra.kafka import entry_of, make_topics, opened, partitions
@@ -201,11 +202,14 @@ def test_whatever_moment_the_relay_is_killed_at_nothing_is_lost(world: World) ->
 
 
 @pytest.mark.parametrize("how", ["killed", "paused"])
-def test_a_broker_that_is_away_is_waited_for(embedded: World, how: str) -> None:
+def test_a_broker_that_is_away_is_waited_for(embedded: World, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pending, "SLOW_SECONDS", 1.0)
     process = embedded.broker.process
     with in_thread(embedded.counting.store, embedded.broker.bootstrap) as relay, writing(embedded):
         until(lambda: relay.sent > 0)
         (process.kill if how == "killed" else process.pause)()
+        if how == "paused":
+            until(lambda: relay.state.startswith("waiting: a page is on its way for "), 20)
         until(lambda: relay.state.startswith("waiting for the broker: "))
         until(lambda: sum(relay.lag.values()) > 0)
         (process.start if how == "killed" else process.resume)()

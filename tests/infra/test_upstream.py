@@ -68,6 +68,12 @@ async def asked(process: Upstream, seconds: float = 5) -> Answer:
     return await process.ask("GET", b"/a?b=c", HOST, None, seconds)
 
 
+@pytest.fixture
+def two_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upstream, "MOST", 2)
+    monkeypatch.setattr(upstream, "TURN_SECONDS", 0.2)
+
+
 def run(test: Callable[[], Awaitable[None]]) -> None:
     async def bounded() -> None:
         await asyncio.wait_for(test(), 20)
@@ -187,10 +193,7 @@ def test_silence_is_told_and_the_next_request_gets_an_answer() -> None:
     run(test)
 
 
-def test_who_needs_one_connection_more_than_there_may_be_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upstream, "MOST", 2)
-    monkeypatch.setattr(upstream, "TURN_SECONDS", 0.2)
-
+def test_who_needs_one_connection_more_than_there_may_be_waits_for_it(two_at_most: None) -> None:
     async def test() -> None:
         async with serving() as (server, process):
             first, second = await asked(process), await asked(process)
@@ -214,10 +217,7 @@ def test_who_needs_one_connection_more_than_there_may_be_waits_for_it(monkeypatc
     run(test)
 
 
-def test_a_process_that_is_away_is_told_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upstream, "MOST", 2)
-    monkeypatch.setattr(upstream, "TURN_SECONDS", 0.2)
-
+def test_a_process_that_is_away_is_told_each_time(two_at_most: None) -> None:
     async def test() -> None:
         async with serving() as (server, _):
             url = server.url

@@ -21,7 +21,7 @@ from faststream import FastStream
 from kafka import KafkaAdminClient, KafkaProducer
 
 from events.membership import AdhesionGranted
-from infra import watch
+from infra import pending, watch
 from infra.dead_letters import Letters
 from infra.event_store import EventStore, Request
 from infra.kafka import dead_letter_topic_of, headers_of, make_topics, opened, partitions, topic_of
@@ -144,7 +144,7 @@ def test_what_others_publish_is_noted_once_and_an_order_finds_it(world: World) -
 
 
 def test_messages_that_take_long_to_be_taken_in_are_told(embedded: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consumer, "SLOW_SECONDS", 0.3)
+    monkeypatch.setattr(pending, "SLOW_SECONDS", 0.3)
     goes_on, take = threading.Event(), Intake.take
 
     def slowly(intake: Intake, *asked: Any) -> None:
@@ -155,7 +155,7 @@ def test_messages_that_take_long_to_be_taken_in_are_told(embedded: World, monkey
     embedded.publish(2)
     with relay_in_thread(embedded.members.store, embedded.broker.bootstrap), in_thread(embedded.settings) as reactions:
         try:
-            until(lambda: "membership, lane 0, are not taken in yet, after" in reactions.state)
+            until(lambda: "messages of membership, lane 0, not taken in yet, after" in reactions.state)
             assert "not taken in yet" in watch_of(reactions).ready()[0]
         finally:
             goes_on.set()
