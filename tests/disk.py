@@ -12,26 +12,33 @@ import pytest
 
 
 @contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    """A disk of so many bytes at a folder; skips the test where mounting is not allowed: nothing can be told there."""
+def mounted(folder: Path, size: str) -> Iterator[bool]:
+    """A disk of so many bytes at a folder; whether that is allowed here, else the folder is as it was."""
     mount, umount = shutil.which("mount"), shutil.which("umount")
-    if not mount or not umount:
-        pytest.skip("mount is missing")
-    made = subprocess.run(
-        [mount, "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if made.returncode:
-        pytest.skip("mounting is not allowed")
+    arguments = ["-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    is_small = bool(mount) and not subprocess.run([str(mount), *arguments], capture_output=True, check=False).returncode
     try:
-        yield folder
+        yield is_small
     finally:
-        subprocess.run([umount, "-l", str(folder)], check=True)
+        if is_small:
+            subprocess.run([str(umount), "-l", str(folder)], check=True)
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    """The same for a test that can tell nothing without: it is skipped where mounting is not allowed."""
+    with mounted(folder, size) as is_small:
+        if not is_small:
+            pytest.skip("mounting is not allowed")
+        yield folder
 
 
 def fill(folder: Path) -> Path:
     """Leaves no byte free; the file that takes them."""
     filler = folder / "filler"
     with suppress(OSError), filler.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(1 << 12))
+        for size in (1 << 16, 1 << 12):
+            with suppress(OSError):
+                while True:
+                    file.write(bytes(size))
     return filler

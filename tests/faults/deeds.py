@@ -15,6 +15,7 @@ from kafka import KafkaAdminClient
 
 from infra.kafka import opened, topic_of
 from infra.local.process import NotReady, PortInUse
+from tests.disk import fill
 from tests.faults.stack import Stack
 
 TARGETS: Mapping[str, tuple[str, ...]] = {
@@ -74,11 +75,8 @@ class Deeds:
         if not self._stack.is_small_disk:
             return
         self._await("clickhouse")
-        filler = self._stack.clickhouse_folder / "filler"
+        filler = fill(self._stack.clickhouse_folder)
         try:
-            with suppress(OSError), filler.open("wb", buffering=0) as file:
-                while True:
-                    file.write(bytes(1 << 16))
             if _until(self._is_refused, 10):
                 self.fired["disk of ClickHouse full"] += 1
             time.sleep(2)

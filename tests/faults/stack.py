@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -22,6 +20,7 @@ from infra.local import clickhouse, kafka, postgres
 from infra.local.process import Process, free_port
 from infra.settings import Settings
 from services.migration import migrate
+from tests.disk import mounted
 from tests.faults.proxy import Proxy
 
 LANES = 4
@@ -62,7 +61,8 @@ def running(folder: Path) -> Iterator[Stack]:
     folder.chmod(0o711)  # PostgreSQL's account must enter
     with ExitStack() as stack:
         clickhouse_folder = folder / "clickhouse"
-        is_small = stack.enter_context(_small_disk(clickhouse_folder))
+        clickhouse_folder.mkdir()
+        is_small = stack.enter_context(mounted(clickhouse_folder, DISK))
         broker = stack.enter_context(kafka.running(folder / "kafka"))
         database = stack.enter_context(postgres.running(folder / "postgres"))
         engine = stack.enter_context(clickhouse.running(clickhouse_folder))
@@ -119,20 +119,6 @@ def _is_alive(port: int) -> bool:
             return True
     except urllib.error.HTTPError:
         return True
-
-
-@contextmanager
-def _small_disk(folder: Path) -> Iterator[bool]:
-    """Puts a small disk at a folder; whether that is allowed here."""
-    folder.mkdir()
-    mount, umount = shutil.which("mount"), shutil.which("umount")
-    arguments = ["-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(folder)]
-    is_small = bool(mount) and not subprocess.run([str(mount), *arguments], capture_output=True, check=False).returncode
-    try:
-        yield is_small
-    finally:
-        if is_small:
-            subprocess.run([str(umount), "-l", str(folder)], check=True)
 
 
 def is_caught_up(stack: Stack, ends: Mapping[tuple[str, int], int]) -> bool:
