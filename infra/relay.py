@@ -31,8 +31,8 @@ AT_ONCE = 1_000
 FOLLOWED = 2 * AT_ONCE
 """Events noted as sent that a relay looks at before it goes on."""
 PAGE_SECONDS = 0.05
-"""A page that was not full is followed by the next one not sooner than this after it began: single orders would each
-cost a message of their own, a commit and an acknowledgement."""
+"""The last page of a log is followed by the next one not sooner than this after it began: single orders would each cost
+a message of their own, a commit and an acknowledgement."""
 CHECK_SECONDS = 1.0
 """How often the topic is looked after, and requests to send again are answered."""
 BROKER_IS_AWAY = (KafkaError, OSError, NoSuchTopic, OtherPartitions, TailLost)
@@ -93,6 +93,11 @@ class Transfer:
         """How far the log has been carried, internal events included."""
         self._ahead: list[Entry] | None = None
         """The next page, where it was read while the one before it was on its way."""
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether the log held no more when it was last read."""
+        return self._ahead is None and self._log.is_at_end
 
     def step(self) -> int | None:
         """Carries a page and notes it; how many events it had, None at the end of the log."""
@@ -247,7 +252,7 @@ class Relay:
             else:
                 self.sent += count
                 self.pages += 1
-                if count < AT_ONCE:
+                if transfer.is_at_end:
                     stop.wait(PAGE_SECONDS - (time.monotonic() - began))
 
     def _measure(self, read: int, marks: Mapping[int, Mark]) -> None:

@@ -18,6 +18,7 @@ import pytest
 from kafka import KafkaAdminClient
 
 from infra import pending
+from infra import relay as relay_module
 from infra.checkpoint import ask_again
 from infra.event_store import Request
 from infra.kafka import entry_of, make_topics, opened, partitions
@@ -185,6 +186,17 @@ def test_an_event_is_in_kafka_soon_after_it_was_accepted(world: World) -> None:
         before = relay.sent
         world.publish(1)
         until(lambda: relay.sent == before + 4, 0.4 + PATIENCE * 0.01)
+
+
+def test_a_relay_that_catches_up_does_not_wait_for_company(embedded: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Receipts lie between the events, so that no page of the log is full of them."""
+    monkeypatch.setattr(relay_module, "AT_ONCE", 20)
+    monkeypatch.setattr(relay_module, "PAGE_SECONDS", 3.0)
+    embedded.publish(25)
+    with in_thread(embedded.counting.store, embedded.broker.bootstrap) as relay:
+        until(lambda: relay.sent == 100, 15)
+        assert relay.pages >= 10
+    embedded.assert_all_there()
 
 
 def test_whatever_moment_the_relay_is_killed_at_nothing_is_lost(world: World) -> None:

@@ -129,6 +129,19 @@ def test_what_is_read_ahead_is_not_noted_as_carried(settings: Settings) -> None:
     assert sum(map(len, world.topic.lanes)) == 20
 
 
+def test_a_page_of_few_events_is_not_the_end_of_the_log(settings: Settings) -> None:
+    """What lies between them is for nobody else, and who catches up must not pause there."""
+    world = World(settings, page=6)
+    world.publish(20)
+    transfer = world.transfer()
+    counts = []
+    while (count := transfer.step()) is not None:
+        counts.append((count, transfer.is_at_end))
+    assert sum(count for count, _ in counts) == 20
+    assert all(count < 6 for count, _ in counts)
+    assert [is_at_end for _, is_at_end in counts] == [*[False] * (len(counts) - 1), True]
+
+
 @pytest.mark.parametrize("fate", ["lost", "unanswered"])
 def test_nothing_is_noted_before_all_lanes_of_a_page_have_acknowledged(world: World, fate: str) -> None:
     world.publish(20)
